@@ -1,0 +1,35 @@
+import type { AccessRecord } from './record.ts';
+
+export interface RecordQuery {
+  readonly user?: string;
+  readonly action?: string;
+  readonly repository?: string;
+  readonly outcome?: 'allowed' | 'refused';
+  readonly digest?: string;
+  readonly address?: string;
+  readonly sinceMs?: number;
+  readonly untilMs?: number;
+  /** Keyset page: records strictly older than this leaf index. */
+  readonly beforeIndex?: number;
+  /** 1 to 1000. */
+  readonly limit: number;
+}
+
+export interface IndexedRecord {
+  /** Leaf index in the node's Merkle log. */
+  readonly index: number;
+  readonly record: AccessRecord;
+}
+
+/** Port: the search index, implemented by `store/`. It can be rebuilt from the log at will. */
+export interface RecordIndexReads {
+  search(query: RecordQuery): Promise<readonly IndexedRecord[]>;
+}
+
+/** Used by the sequencer's process only. */
+export interface RecordIndexWrites {
+  /** The first leaf index that is not in the index yet. */
+  nextIndex(): Promise<number>;
+  append(records: readonly IndexedRecord[]): Promise<void>;
+  clear(): Promise<void>;
+}

@@ -1,0 +1,120 @@
+import type { Action, Grant, GrantSubject, Principal, Role } from '../roles/index.ts';
+
+/** A user or robot as kept. */
+export interface Account {
+  readonly kind: 'user' | 'robot';
+  readonly id: string;
+  readonly name: string;
+  /** PHC string of argon2id for a user, `sha256:<hex>` of the random secret for a robot. */
+  readonly secretHash: string;
+  readonly isDisabled: boolean;
+  /** Tokens issued before this instant are dead (password change, revocation, disable). */
+  readonly notBeforeMs: number;
+  readonly createdAtMs: number;
+  /** Robots only. */
+  readonly expiresAtMs?: number;
+}
+
+export interface Group {
+  readonly id: string;
+  readonly name: string;
+  readonly members: readonly string[];
+}
+
+/** A refresh token as kept: only the hash of its random secret. */
+export interface RefreshToken {
+  readonly id: string;
+  readonly accountId: string;
+  readonly service: string;
+  readonly clientId: string;
+  readonly secretHash: string;
+  readonly createdAtMs: number;
+  readonly lastUsedAtMs: number;
+}
+
+/** What decides about a principal now. */
+export interface Access {
+  readonly isActive: boolean;
+  readonly notBeforeMs: number;
+  readonly grants: readonly Grant[];
+}
+
+/** Port, implemented by `store/`; answered by each process from its own read-only connection. */
+export interface AccountReads {
+  findAccountByName(kind: Account['kind'], name: string): Promise<Account | undefined>;
+  findAccountById(id: string): Promise<Account | undefined>;
+  /** Grants of the principal itself and of its groups, roles resolved to actions; expired ones included. */
+  readAccess(principal: Pick<Principal, 'kind' | 'id'>): Promise<Access | undefined>;
+  findRefreshToken(id: string): Promise<RefreshToken | undefined>;
+  listAccounts(kind: Account['kind']): Promise<readonly Account[]>;
+  listGroups(): Promise<readonly Group[]>;
+  listRoles(): Promise<readonly Role[]>;
+  listGrants(): Promise<readonly Grant[]>;
+}
+
+export interface NewGrant {
+  readonly role: string;
+  readonly pattern: string;
+  readonly subject: Pick<GrantSubject, 'kind' | 'name'>;
+  readonly effect: 'allow' | 'deny';
+  readonly fromMs?: number;
+  readonly untilMs?: number;
+}
+
+/**
+ * Port, implemented by `store/`; in a worker a proxy that sends the call to the process that writes. Resolves after
+ * COMMIT and after every live process of the node has dropped what it held.
+ *
+ * @throws {StoreConflict} the name is taken, the last admin would go, or a name that is referred to is unknown.
+ */
+export interface AccountWrites {
+  addAccount(account: Account): Promise<void>;
+  /** Also raises notBeforeMs, so that tokens of the old secret die. */
+  setSecret(id: string, secretHash: string, notBeforeMs: number): Promise<void>;
+  setDisabled(id: string, isDisabled: boolean, notBeforeMs: number): Promise<void>;
+  /** Kills every access and refresh token of the account. */
+  revokeTokens(id: string, notBeforeMs: number): Promise<void>;
+  removeAccount(id: string): Promise<void>;
+  addGroup(group: Pick<Group, 'id' | 'name'>): Promise<void>;
+  removeGroup(name: string): Promise<void>;
+  joinGroup(group: string, userName: string): Promise<void>;
+  leaveGroup(group: string, userName: string): Promise<void>;
+  putRole(role: { readonly name: string; readonly actions: readonly Action[] }): Promise<void>;
+  removeRole(name: string): Promise<void>;
+  /** @returns the id; adding the same grant again returns the one there is. */
+  addGrant(grant: NewGrant): Promise<string>;
+  /** @returns whether there was such a grant. */
+  removeGrant(grant: Pick<NewGrant, 'role' | 'pattern' | 'subject'>): Promise<boolean>;
+  addRefreshToken(token: RefreshToken): Promise<void>;
+  touchRefreshToken(id: string, lastUsedAtMs: number): Promise<void>;
+  removeRefreshToken(id: string): Promise<void>;
+}
+
+/**
+ * Port: counts attempts to sign in, for all processes of the node (or the cluster). Implemented by `cluster/`.
+ * A counter that cannot be reached counts in this process alone; it never lets everything through.
+ */
+export interface Attempts {
+  /**
+   * Whether a password may be tried now for this account from this source.
+   * @returns 0, or the milliseconds after which to come back.
+   */
+  delayMs(account: string, source: string): Promise<number>;
+  /** Counts a wrong password. */
+  failed(account: string, source: string): Promise<void>;
+  /** A right password clears the account's count from this source. */
+  succeeded(account: string, source: string): Promise<void>;
+}
+
+/** One key of the token signer. Private keys are PKCS#8 PEM, public ones JWK. */
+export interface SigningKey {
+  readonly kid: string;
+  readonly privatePem: string;
+  readonly publicJwk: Readonly<Record<string, unknown>>;
+  readonly createdAtMs: number;
+}
+
+/** Port: the token keys, newest first; those no longer used for signing are kept one token life for verifying. */
+export interface KeyRing {
+  keys(): readonly SigningKey[];
+}

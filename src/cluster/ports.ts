@@ -1,0 +1,15 @@
+/**
+ * Calls from one process of the node to another, over a Unix socket in the data directory. Arguments and results
+ * are JSON values; `undefined` members vanish.
+ */
+export interface Rpc {
+  /**
+   * @param method `accounts.addGrant`: the part and its function.
+   * @throws {Fault} DG_HOUSEKEEPING_UNAVAILABLE: the other side is away or did not answer in time. A Fault or a
+   *   StoreConflict that the other side threw arrives as the same class with the same code.
+   */
+  call(method: string, args: readonly unknown[], options?: { readonly timeoutMs?: number }): Promise<unknown>;
+}
+
+/** What one side offers: the functions of a port by part name. */
+export type RpcParts = Readonly<Record<string, object>>;

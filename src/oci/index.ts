@@ -1,0 +1,33 @@
+/**
+ * The words of the OCI specifications: parse, print, error codes. Pure; text from outside becomes a branded value
+ * here or is refused, and nobody inside checks it again. Entered by every room.
+ */
+
+export type { OciCode, Refusal, RefusalOptions } from './errors.ts';
+export { errorBody, Fault, plainMessage, refuse, statusOf } from './errors.ts';
+export type { Descriptor, Manifest, ManifestKind, ManifestResult } from './manifest.ts';
+export { isAttestationChild, MANIFEST_BYTES_MAX, namedBy, parseManifest } from './manifest.ts';
+export {
+  isImageConfigType,
+  isImageLayerType,
+  isIndexType,
+  isSchema1Type,
+  MANIFEST_TYPES,
+  MEDIA_TYPES,
+  mediaTypeOf,
+} from './media-types.ts';
+export type { Digest, DigestAlgorithm, Reference, Repository, Tag } from './names.ts';
+export {
+  algorithmOf,
+  hexOf,
+  parseDigest,
+  parseReference,
+  parseRepository,
+  parseTag,
+  printReference,
+  shortDigest,
+} from './names.ts';
+export type { ByteRange } from './range.ts';
+export { parseChunkRange, parseRange } from './range.ts';
+export type { JsonResult, JsonValue } from './strict-json.ts';
+export { parseStrictJson } from './strict-json.ts';

@@ -1,0 +1,113 @@
+import type { Descriptor, Digest, ManifestKind, Repository } from '../oci/index.ts';
+import type { Facts, Finding, Policy, Scan, Verdict, Waiver } from '../policy/index.ts';
+
+/** What one run of one scanner over one manifest says. */
+export interface ScanReport {
+  readonly digest: Digest;
+  readonly scan: Scan;
+  /** The image config's `created`, as the scanner read it; absent when it cannot be true. */
+  readonly createdAtMs?: number;
+  readonly findings: readonly Finding[];
+}
+
+/** Port, implemented by `store/`. */
+export interface FactReads {
+  /** Includes findings that other manifests' scans made in blobs that this one names. */
+  findFacts(digest: Digest): Promise<Facts | undefined>;
+  listPolicies(): Promise<readonly Policy[]>;
+  listWaivers(): Promise<readonly Waiver[]>;
+  /** Digests whose newest scan by `scanner` is older than `beforeMs`, oldest first, with a repository that holds each. */
+  listScannedBefore(
+    scanner: string,
+    beforeMs: number,
+    limit: number,
+  ): Promise<readonly { readonly repository: Repository; readonly digest: Digest }[]>;
+}
+
+/** Port, implemented by `store/`; a proxy in workers. Resolves after every live process dropped what it held. */
+export interface FactWrites {
+  /** Remembers a digest at first sight; keeps the first time if it is known. */
+  seeDigest(digest: Digest, kind: ManifestKind, firstSeenAtMs: number): Promise<void>;
+  /** Replaces what this scanner said of this digest before. */
+  saveReport(report: ScanReport): Promise<void>;
+  /** `owner`: `config` for policies of the configuration file, which the API may not change. */
+  putPolicy(policy: Policy, owner: 'api' | 'config' | 'shipped'): Promise<void>;
+  removePolicy(name: string): Promise<boolean>;
+  addWaiver(waiver: Waiver): Promise<void>;
+  removeWaiver(id: string): Promise<boolean>;
+}
+
+/** Port, implemented by `store/`: which manifests there are and what they name. */
+export interface ManifestReads {
+  findManifestShape(
+    repository: Repository,
+    digest: Digest,
+  ): Promise<{ readonly kind: ManifestKind; readonly children: readonly Descriptor[] } | undefined>;
+  /** Manifests of this repository that name the blob as config or layer. */
+  manifestsNaming(repository: Repository, blob: Digest): Promise<readonly Digest[]>;
+}
+
+/** Port: the shared memory in front of SQL (Redis). Never trusted: an entry that does not verify is a miss. */
+export interface VerdictMemory {
+  find(digest: Digest, policyHash: string): Promise<Verdict | undefined>;
+  /** Never throws; a verdict that could not be kept is only slower. */
+  keep(digest: Digest, policyHash: string, verdict: Verdict): Promise<void>;
+  drop(digest: Digest): Promise<void>;
+}
+
+export type ScanPriority = 'pull' | 'push' | 'rescan';
+
+/** Port: asks for scans; the queue lives in the housekeeping process. */
+export interface ScanRequests {
+  /** Whether a scanner of this name runs here at all. */
+  isOffered(scanner: string): boolean;
+  /** Queues a scan unless one is queued or running; a higher priority replaces a lower one. */
+  request(repository: Repository, digest: Digest, priority: ScanPriority): Promise<void>;
+  /**
+   * Resolves when a scan of the digest ends, or after `waitMsMax` milliseconds.
+   * @returns the estimated rest in milliseconds when it has not ended.
+   */
+  wait(digest: Digest, waitMsMax: number): Promise<{ readonly isDone: boolean; readonly restMs: number }>;
+}
+
+/** One scan to be done; there is at most one for a digest. */
+export interface ScanJob {
+  readonly repository: Repository;
+  readonly digest: Digest;
+  readonly priority: ScanPriority;
+  /** Tries that ended in a fault. */
+  readonly attempts: number;
+  readonly queuedAtMs: number;
+}
+
+/** Port, implemented by `store/`: the durable queue behind ScanRequests. Used by the housekeeping process only. */
+export interface ScanJobs {
+  /** Queues or raises the priority; nothing when it is already as urgent. */
+  put(job: Omit<ScanJob, 'attempts' | 'queuedAtMs'>, nowMs: number): Promise<void>;
+  /** Takes the most urgent, oldest job whose time has come and that nobody holds; it is held until `leaseMs` later. */
+  take(nowMs: number, leaseMs: number): Promise<ScanJob | undefined>;
+  finish(digest: Digest): Promise<void>;
+  /** Gives the job back, to be taken no earlier than `notBeforeMs`, with one more attempt counted. */
+  retry(digest: Digest, notBeforeMs: number): Promise<void>;
+  count(): Promise<number>;
+}
+
+/** Port: one scanner. It reads content through what it is given and reaches nothing else. */
+export interface Scanner {
+  readonly name: string;
+  readonly version: string;
+  /**
+   * Scans one manifest. Never throws for hostile content: that is `status: 'unscannable'`.
+   * @throws {Fault} content or scanner could not be reached; the scan is tried again later.
+   */
+  scan(target: ScanTarget, signal: AbortSignal): Promise<ScanReport>;
+}
+
+export interface ScanTarget {
+  readonly repository: Repository;
+  readonly digest: Digest;
+  readonly mediaType: string;
+  readonly manifest: Uint8Array;
+  /** Streams one blob of the manifest; the bytes are verified against the digest by the time the stream ends. */
+  openBlob(descriptor: Descriptor): Promise<NodeJS.ReadableStream>;
+}
