@@ -27,6 +27,8 @@ export {
   printReference,
   shortDigest,
 } from './names.ts';
+export type { Pattern, PatternResult } from './pattern.ts';
+export { matchesPattern, parsePattern } from './pattern.ts';
 export type { ByteRange } from './range.ts';
 export { parseChunkRange, parseRange } from './range.ts';
 export type { JsonResult, JsonValue } from './strict-json.ts';
