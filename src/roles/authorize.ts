@@ -1,0 +1,65 @@
+import { matchesPattern, type PatternResult, parsePattern, type Repository } from '../oci/index.ts';
+import { isSystemAction } from './built-in.ts';
+import { scopesHold } from './scopes.ts';
+import type { Action, Authorization, AuthorizeRequest, Grant } from './types.ts';
+
+const EVERYTHING = '**';
+
+/** A grant's pattern is read once for as long as the grant itself is held; the answer depends on the text alone. */
+const patternOf = new WeakMap<Grant, PatternResult>();
+
+/**
+ * Decides whether the principal may do the action now. A deny grant wins over every other, whatever the order; a
+ * grant holds from `fromMs` until just before `untilMs`; a token can only narrow. Of several grants that decide
+ * alike, the one with the smallest id is named, so that the same question always gets the same answer.
+ */
+export function authorize(request: AuthorizeRequest): Authorization {
+  if (request.principal.kind === 'local') return { isAllowed: true, because: 'local' };
+  const denied = firstGrant(request, 'deny');
+  if (denied) return { isAllowed: false, lacks: 'denied', because: denied };
+  const allowed = firstGrant(request, 'allow');
+  if (!allowed) return { isAllowed: false, lacks: 'grant' };
+  if (!isInScope(request)) return { isAllowed: false, lacks: 'scope', because: allowed };
+  return { isAllowed: true, because: allowed };
+}
+
+/** Half-open: at `untilMs` itself the grant is over. */
+export function isLiveGrant(grant: Grant, nowMs: number): boolean {
+  return (
+    (grant.fromMs === undefined || grant.fromMs <= nowMs) &&
+    (grant.untilMs === undefined || nowMs < grant.untilMs)
+  );
+}
+
+function firstGrant(request: AuthorizeRequest, effect: Grant['effect']): Grant | undefined {
+  let first: Grant | undefined;
+  for (const grant of request.grants) {
+    if (grant.effect !== effect || !isLiveGrant(grant, request.nowMs)) continue;
+    if (!grant.actions.includes(request.action) || !covers(grant, request.action, request.repository))
+      continue;
+    if (first === undefined || grant.id < first.id) first = grant;
+  }
+  return first;
+}
+
+function covers(grant: Grant, action: Action, repository: Repository | undefined): boolean {
+  const result = readPattern(grant);
+  // Unreadable can only be what was written past our checks: it must not allow anything, and not stop denying.
+  if (!result.ok) return grant.effect === 'deny';
+  if (isSystemAction(action)) return grant.pattern === EVERYTHING;
+  return repository !== undefined && matchesPattern(result.pattern, repository);
+}
+
+function readPattern(grant: Grant): PatternResult {
+  const known = patternOf.get(grant);
+  if (known) return known;
+  const result = parsePattern(grant.pattern);
+  patternOf.set(grant, result);
+  return result;
+}
+
+/** A registry token never reaches a system action: none of its words mean one. */
+function isInScope(request: AuthorizeRequest): boolean {
+  if (request.scopes === undefined) return true;
+  return request.repository !== undefined && scopesHold(request.scopes, request.action, request.repository);
+}
