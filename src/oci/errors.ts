@@ -78,11 +78,21 @@ export class Fault extends Error {
   readonly code: string;
   readonly ociCode: OciCode;
   readonly status: number;
+  /** Extra answer headers, such as Retry-After. */
+  readonly headers: Readonly<Record<string, string>>;
 
-  constructor(code: `DG_${string}`, ociCode: OciCode, message: string, cause?: unknown) {
+  /** @param answer where the answer's status differs from the table (502), and its extra headers. */
+  constructor(
+    code: `DG_${string}`,
+    ociCode: OciCode,
+    message: string,
+    cause?: unknown,
+    answer: Pick<RefusalOptions, 'status' | 'headers'> = {},
+  ) {
     super(message, { cause });
     this.code = code;
     this.ociCode = ociCode;
-    this.status = STATUS[ociCode];
+    this.status = answer.status ?? STATUS[ociCode];
+    this.headers = answer.headers ?? {};
   }
 }
