@@ -34,8 +34,12 @@ export interface RefreshToken {
 
 /** What decides about a principal now. */
 export interface Access {
+  /** Not disabled. */
   readonly isActive: boolean;
+  /** Tokens issued before this instant are dead; revoking writes the millisecond after now. */
   readonly notBeforeMs: number;
+  /** Robots only: at this instant the robot is no longer active. Kept beside `isActive`, since this is cached. */
+  readonly expiresAtMs?: number;
   readonly grants: readonly Grant[];
 }
 
@@ -85,6 +89,7 @@ export interface AccountWrites {
   addGrant(grant: NewGrant): Promise<string>;
   /** @returns whether there was such a grant. */
   removeGrant(grant: Pick<NewGrant, 'role' | 'pattern' | 'subject'>): Promise<boolean>;
+  /** Of more than 100 tokens of one account the store drops the one used longest ago. */
   addRefreshToken(token: RefreshToken): Promise<void>;
   touchRefreshToken(id: string, lastUsedAtMs: number): Promise<void>;
   removeRefreshToken(id: string): Promise<void>;
