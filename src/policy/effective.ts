@@ -1,0 +1,74 @@
+import { matchesPattern, parsePattern, type Repository } from '../oci/index.ts';
+import type { Policy, Waiver } from './types.ts';
+
+/** What decides about the digests of one repository. Two repositories with equal text share their verdicts. */
+export interface Effective {
+  /** Every matching policy whose mode is not `off`, by name. */
+  readonly policies: readonly Policy[];
+  /** Every waiver that may hold here, by id; a waiver for one digest is looked at when that digest is judged. */
+  readonly waivers: readonly Waiver[];
+}
+
+/** Raised whenever `judge` comes to other verdicts from equal input, so that no kept verdict outlives its logic. */
+const JUDGE_VERSION = 1;
+
+/**
+ * Selects what applies to a repository. A policy in mode `off` is as good as absent: where nothing else matches, the
+ * repository is unmatched and refused.
+ */
+export function effectivePolicies(
+  policies: readonly Policy[],
+  waivers: readonly Waiver[],
+  repository: Repository,
+): Effective {
+  return {
+    policies: policies
+      .filter((policy) => policy.mode !== 'off' && isCovered(policy.match.join(','), repository, true))
+      .toSorted((left, right) => compareText(left.name, right.name)),
+    waivers: waivers
+      .filter((waiver) => mayHoldIn(waiver, repository))
+      .toSorted((left, right) => compareText(left.id, right.id)),
+  };
+}
+
+/**
+ * One text for equal effects, to be hashed: what a verdict depends on, in a fixed order of policies and members.
+ * Who granted a waiver and why is left out, since it changes no verdict.
+ */
+export function canonicalText(effective: Effective): string {
+  const waivers = effective.waivers.map(({ id, finding, digest, pattern, endsAtMs }) => ({
+    id,
+    finding,
+    digest,
+    pattern,
+    endsAtMs,
+  }));
+  return JSON.stringify(sortMembers({ version: JUDGE_VERSION, policies: effective.policies, waivers }));
+}
+
+/** A waiver that names neither digest nor pattern covers nothing: an exception is never wider than it says. */
+function mayHoldIn(waiver: Waiver, repository: Repository): boolean {
+  if (waiver.pattern === undefined) return waiver.digest !== undefined;
+  return isCovered(waiver.pattern, repository, false);
+}
+
+/**
+ * Patterns are checked when they are written. One that cannot be read all the same (a damaged row, a newer version's
+ * syntax) must not open the gate: a policy then applies everywhere, a waiver nowhere.
+ */
+function isCovered(text: string, repository: Repository, whenUnreadable: boolean): boolean {
+  const result = parsePattern(text);
+  return result.ok ? matchesPattern(result.pattern, repository) : whenUnreadable;
+}
+
+export function compareText(left: string, right: string): number {
+  if (left === right) return 0;
+  return left < right ? -1 : 1;
+}
+
+function sortMembers(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sortMembers);
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value).toSorted(([left], [right]) => compareText(left, right));
+  return Object.fromEntries(entries.map(([key, member]) => [key, sortMembers(member)]));
+}
