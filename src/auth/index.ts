@@ -1,4 +1,20 @@
 /** Proves a principal; issues, checks and revokes tokens. Entered by gateway/ and api/; ports implemented by store/ and cluster/. */
+
+export type { Authentication, Unproved } from './authentication.ts';
+export type { Authenticator, AuthenticatorParts } from './authenticator.ts';
+export { createAuthenticator } from './authenticator.ts';
+export type { AuthorizationHeader, Credential } from './authorization.ts';
+export { authorizationOf, parseAuthorization } from './authorization.ts';
+export type { Directory, DirectoryOptions, DirectoryParts } from './directory.ts';
+export { createDirectory } from './directory.ts';
+export type { Identity, IdentityVia } from './identity.ts';
+export { ANONYMOUS, ANONYMOUS_IDENTITY, LOCAL_IDENTITY } from './identity.ts';
+export type { KeyRingParts, OpenKeyRing } from './key-ring.ts';
+export { addTokenKey, ensureTokenKey, openKeyRing, printJwks, removeTokenKey } from './key-ring.ts';
+export { parseAccountName } from './names.ts';
+export { passwordProblem } from './password-floor.ts';
+export type { PasswordHasher, PasswordHashOptions } from './password-hash.ts';
+export { createPasswordHasher, DEFAULT_PASSWORD_HASH_OPTIONS, PASSWORD_BYTES_MAX } from './password-hash.ts';
 export type {
   Access,
   Account,
@@ -11,3 +27,23 @@ export type {
   RefreshToken,
   SigningKey,
 } from './ports.ts';
+export type {
+  RefreshCause,
+  RefreshCheck,
+  RefreshTokens,
+  RefreshTokensOptions,
+  RefreshTokensParts,
+} from './refresh-tokens.ts';
+export { createRefreshTokens, DEFAULT_REFRESH_OPTIONS } from './refresh-tokens.ts';
+export { hashSecret, isRobotSecret, isSecretOf, newRobotSecret } from './secrets.ts';
+export type { SignInParts, SignInRequest } from './sign-in.ts';
+export type { TokenClaims } from './token-claims.ts';
+export type {
+  IssuedToken,
+  TokenCause,
+  TokenCheck,
+  TokenIssuer,
+  TokenIssuerOptions,
+  TokenIssuerParts,
+} from './tokens.ts';
+export { createTokenIssuer } from './tokens.ts';

@@ -121,5 +121,6 @@ export interface SigningKey {
 
 /** Port: the token keys, newest first; those no longer used for signing are kept one token life for verifying. */
 export interface KeyRing {
+  /** The same array as long as no key came or went. */
   keys(): readonly SigningKey[];
 }

@@ -74,7 +74,6 @@ describe('the scopes of a token request', () => {
     ':a:pull',
     'repository::pull',
     'pull',
-    `repository:${'a'.repeat(600)}:pull`,
   ]) {
     it(`T-19 are a problem, not silence, when one is ${JSON.stringify(text.slice(0, 30))}`, () => {
       const result = parseScopes([text]);
@@ -88,9 +87,10 @@ describe('the scopes of a token request', () => {
     assert.deepEqual(parsed('', '  '), []);
   });
 
-  it('are refused when there are more than 100', () => {
-    assert.equal(parseScopes([Array(101).fill('repository:a:pull').join(' ')]).ok, false);
-    assert.equal(parseScopes([Array(100).fill('repository:a:pull').join(' ')]).ok, true);
+  it('are refused when there are more than 50 or 2500 characters', () => {
+    assert.equal(parseScopes([Array(51).fill('repository:a:pull').join(' ')]).ok, false);
+    assert.equal(parseScopes([Array(50).fill('repository:a:pull').join(' ')]).ok, true);
+    assert.equal(parseScopes([`repository:${'a'.repeat(2500)}:pull`]).ok, false);
   });
 
   it('survive printing and parsing', () => {

@@ -1,0 +1,59 @@
+import { type Authentication, notAccepted } from './authentication.ts';
+import { parseAuthorization } from './authorization.ts';
+import { ANONYMOUS_IDENTITY } from './identity.ts';
+import type { RefreshTokens } from './refresh-tokens.ts';
+import { createSignIn, type SignInParts, type SignInRequest } from './sign-in.ts';
+import type { TokenIssuer } from './tokens.ts';
+
+export interface AuthenticatorParts extends SignInParts {
+  readonly tokens: Pick<TokenIssuer, 'verify'>;
+  readonly refreshTokens: Pick<RefreshTokens, 'check'>;
+}
+
+/** Proves who asks. Every way ends at the account as it is now, so that revoking stops the next request. */
+export interface Authenticator {
+  /**
+   * For any request: no header is anonymous, Basic a user's password or a robot's secret, Bearer an access token.
+   * An access token is never counted as an attempt to sign in, so no limit can lock out one that works.
+   */
+  authenticate(request: {
+    /** As `authorizationOf` gives it. */
+    readonly authorization: string | undefined;
+    /** Where from, as `sourceOf` gives it. */
+    readonly source: string;
+  }): Promise<Authentication>;
+  /** For the token endpoint's `grant_type=password`, and for sign-in forms. */
+  signIn(request: SignInRequest): Promise<Authentication>;
+  /** For `grant_type=refresh_token`. */
+  refresh(request: { readonly token: string; readonly service: string }): Promise<Authentication>;
+  close(): void;
+}
+
+export function createAuthenticator(parts: AuthenticatorParts): Authenticator {
+  const { tokens, refreshTokens, directory } = parts;
+  const signIn = createSignIn(parts);
+
+  async function checkBearer(token: string): Promise<Authentication> {
+    const check = await tokens.verify(token);
+    if (!check.ok) return notAccepted(`token.${check.cause}`);
+    const { principal, scopes, tokenId, provedAtMs } = check.claims;
+    if (!(await directory.isLive(principal, provedAtMs))) return notAccepted('token.revoked', principal.name);
+    return { ok: true, identity: { principal, via: 'token', tokenId, provedAtMs, scopes } };
+  }
+
+  return {
+    async authenticate({ authorization, source }) {
+      if (authorization === undefined) return { ok: true, identity: ANONYMOUS_IDENTITY };
+      const credential = parseAuthorization(authorization);
+      if (!credential) return notAccepted('authorization.malformed');
+      if (credential.kind === 'bearer') return checkBearer(credential.token);
+      return signIn.signIn({ name: credential.name, secret: credential.secret, source });
+    },
+    signIn: (request) => signIn.signIn(request),
+    async refresh(request) {
+      const check = await refreshTokens.check(request);
+      return check.ok ? check : notAccepted(`refresh-token.${check.cause}`);
+    },
+    close: () => signIn.close(),
+  };
+}

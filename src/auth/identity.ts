@@ -1,0 +1,30 @@
+import type { Principal, Scope } from '../roles/index.ts';
+
+/** How the caller of one request proved who it is. The words are those of the access log. */
+export type IdentityVia = 'anonymous' | 'basic' | 'token' | 'refresh-token' | 'robot' | 'socket';
+
+/** Who asks, proved just now. */
+export interface Identity {
+  readonly principal: Principal;
+  readonly via: IdentityVia;
+  /** jti of the access token or id of the refresh token; never the token. */
+  readonly tokenId?: string;
+  /**
+   * When the password, secret or refresh token was shown; a token made from this identity counts from then, so
+   * that a revocation in between ends it too.
+   */
+  readonly provedAtMs?: number;
+  /** What the token holds; `undefined` where no token limits the caller. */
+  readonly scopes: readonly Scope[] | undefined;
+}
+
+export const ANONYMOUS: Principal = { kind: 'anonymous', id: '', name: 'anonymous' };
+
+export const ANONYMOUS_IDENTITY: Identity = { principal: ANONYMOUS, via: 'anonymous', scopes: undefined };
+
+/** Whoever could open the server's own socket; only the listener of that socket may hand it out. */
+export const LOCAL_IDENTITY: Identity = {
+  principal: { kind: 'local', id: 'local', name: 'local' },
+  via: 'socket',
+  scopes: undefined,
+};

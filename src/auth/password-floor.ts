@@ -1,0 +1,59 @@
+import { ZxcvbnFactory } from '@zxcvbn-ts/core';
+import * as common from '@zxcvbn-ts/language-common';
+import * as english from '@zxcvbn-ts/language-en';
+import { PASSWORD_BYTES_MAX } from './password-hash.ts';
+import { REFRESH_PREFIX, ROBOT_PREFIX } from './secrets.ts';
+
+const LENGTH_MIN = 10;
+const SCORE_MIN = 3;
+/** Estimating takes time that grows with the square of the length; what is strong so far stays strong. */
+const ESTIMATED_LENGTH_MAX = 100;
+const NAME_LENGTH_MIN = 3;
+
+let estimator: ZxcvbnFactory | undefined;
+
+/** Made when first needed: the dictionaries take 70 ms and some memory, and most processes never set a password. */
+function getEstimator(): ZxcvbnFactory {
+  estimator ??= new ZxcvbnFactory({
+    dictionary: { ...common.dictionary, ...english.dictionary },
+    graphs: common.adjacencyGraphs,
+    translations: english.translations,
+  });
+  return estimator;
+}
+
+/**
+ * Whether a person's new password is strong enough.
+ *
+ * @returns what is wrong and what would help, for the person; `undefined` when nothing is.
+ * @see NIST SP 800-63B: length and a list of common passwords, no rules of composition.
+ */
+export function passwordProblem(account: {
+  readonly name: string;
+  readonly password: string;
+}): string | undefined {
+  const { name, password } = account;
+  if ([...password].length < LENGTH_MIN) return `the password needs at least ${LENGTH_MIN} characters`;
+  if (Buffer.byteLength(password) > PASSWORD_BYTES_MAX) {
+    return `the password is longer than ${PASSWORD_BYTES_MAX} bytes`;
+  }
+  if (/\p{Cc}/u.test(password)) return 'the password holds a control character, such as the end of a line';
+  if (name.length >= NAME_LENGTH_MIN && password.toLowerCase().includes(name.toLowerCase())) {
+    return 'the password must not contain the name of the account';
+  }
+  // A secret's form says how it is checked, so no password may look like one of ours.
+  if (password.startsWith(ROBOT_PREFIX) || password.startsWith(REFRESH_PREFIX)) {
+    return `a password must not begin with ${ROBOT_PREFIX} or ${REFRESH_PREFIX}: such secrets are made by dockgate`;
+  }
+  return weakness(name, password);
+}
+
+function weakness(name: string, password: string): string | undefined {
+  const { score, feedback } = getEstimator().check(password.slice(0, ESTIMATED_LENGTH_MAX), [
+    name,
+    'dockgate',
+  ]);
+  if (score >= SCORE_MIN) return undefined;
+  const advice = [feedback.warning, ...feedback.suggestions].filter((text) => text);
+  return ['the password is easy to guess', ...advice].join('. ').replaceAll('..', '.');
+}

@@ -1,0 +1,124 @@
+import { type Changes, type Clock, createSingleFlight, type Random } from '../base/index.ts';
+import { type Authentication, notAccepted, tooManyAttempts, unproved } from './authentication.ts';
+import type { Directory } from './directory.ts';
+import { parseAccountName } from './names.ts';
+import type { PasswordHasher } from './password-hash.ts';
+import type { Account, AccountReads, Attempts } from './ports.ts';
+import { createRememberedPasswords } from './remembered.ts';
+import { isRobotSecret, isSecretOf } from './secrets.ts';
+
+export interface SignInParts {
+  readonly accounts: Pick<AccountReads, 'findAccountByName'>;
+  readonly directory: Pick<Directory, 'accessOf' | 'isLive'>;
+  readonly attempts: Attempts;
+  readonly hasher: Pick<PasswordHasher, 'verify'>;
+  readonly changes: Changes;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+export interface SignInRequest {
+  readonly name: string;
+  readonly secret: string;
+  /** Where from, as `sourceOf` gives it. */
+  readonly source: string;
+}
+
+/** Proves a user by password or a robot by secret. */
+export interface SignIn {
+  signIn(request: SignInRequest): Promise<Authentication>;
+  close(): void;
+}
+
+/** Under this name attempts with impossible names are counted; it cannot be an account's. */
+const NO_NAME = '?';
+
+/**
+ * The form of the secret says whose it is: ours begin with `dgr_` and carry a checksum, and no password may begin
+ * so. A robot and a user can therefore have the same name, and no prefix is needed in names.
+ */
+export function createSignIn(parts: SignInParts): SignIn {
+  const { accounts, directory, attempts, hasher, clock } = parts;
+  const remembered = createRememberedPasswords(parts);
+  const singleFlight = createSingleFlight<Authentication>();
+
+  async function fail(
+    account: string,
+    source: string,
+    reason: string,
+    name?: string,
+  ): Promise<Authentication> {
+    await attempts.failed(account, source);
+    return notAccepted(reason, name);
+  }
+
+  /** A right secret is let in whatever the counters say: nobody guesses 256 bits, so there is nothing to slow down. */
+  async function signInRobot(name: string, request: SignInRequest): Promise<Authentication> {
+    const provedAtMs = clock.nowMs();
+    const robot = await accounts.findAccountByName('robot', name);
+    if (robot && isSecretOf(request.secret, robot.secretHash)) {
+      if (await directory.isLive(robot)) return proved(robot, 'robot', provedAtMs);
+      return notAccepted('sign-in.inactive', name);
+    }
+    const account = `robot:${name}`;
+    const delayMs = await attempts.delayMs(account, request.source);
+    if (delayMs > 0) return tooManyAttempts(delayMs, name);
+    return fail(account, request.source, robot ? 'sign-in.secret' : 'sign-in.unknown', name);
+  }
+
+  async function signInUser(name: string, request: SignInRequest, place: string): Promise<Authentication> {
+    const { secret, source } = request;
+    const delayMs = await attempts.delayMs(name, source);
+    if (delayMs > 0) return tooManyAttempts(delayMs, name);
+    const provedAtMs = clock.nowMs();
+    const user = await accounts.findAccountByName('user', name);
+    // Also for a name that nobody has: the answer must not come sooner than for one that somebody has.
+    const outcome = await hasher.verify(secret, user?.secretHash);
+    if (typeof outcome !== 'string') return unproved(outcome, 'limit.hashing', name);
+    if (!user) return fail(name, source, 'sign-in.unknown', name);
+    if (outcome === 'wrong') return fail(name, source, 'sign-in.password', name);
+    if (!(await directory.isLive(user))) return fail(name, source, 'sign-in.inactive', name);
+    // The password may have been changed while it was being checked, and others may wait for this very answer.
+    const { notBeforeMs } = await directory.accessOf(user);
+    if (notBeforeMs !== user.notBeforeMs) return notAccepted('sign-in.changed', name);
+    await attempts.succeeded(name, source);
+    const result = proved(user, 'basic', provedAtMs);
+    remembered.remember(place, { principal: result.identity.principal, notBeforeMs });
+    return result;
+  }
+
+  async function findRemembered(place: string): Promise<Authentication | undefined> {
+    const entry = remembered.find(place);
+    if (!entry) return undefined;
+    const provedAtMs = clock.nowMs();
+    const { principal, notBeforeMs } = entry;
+    const access = await directory.accessOf(principal);
+    if (access.notBeforeMs !== notBeforeMs || !(await directory.isLive(principal))) return undefined;
+    return { ok: true, identity: { principal, via: 'basic', provedAtMs, scopes: undefined } };
+  }
+
+  return {
+    async signIn(request) {
+      const name = parseAccountName(request.name);
+      if (name === undefined) {
+        const delayMs = await attempts.delayMs(NO_NAME, request.source);
+        return delayMs > 0 ? tooManyAttempts(delayMs) : fail(NO_NAME, request.source, 'sign-in.name');
+      }
+      if (isRobotSecret(request.secret)) return signInRobot(name, request);
+      const place = remembered.keyOf(name, request.secret);
+      const known = await findRemembered(place);
+      if (known) return known;
+      // A client that opens eight connections at once shows one password eight times: it is checked once.
+      return singleFlight(`${place} ${request.source}`, () => signInUser(name, request, place));
+    },
+    close: () => remembered.close(),
+  };
+}
+
+function proved(account: Account, via: 'basic' | 'robot', provedAtMs: number) {
+  const { kind, id, name } = account;
+  return {
+    ok: true as const,
+    identity: { principal: { kind, id, name }, via, provedAtMs, scopes: undefined },
+  };
+}
