@@ -144,7 +144,7 @@ export const arbitraryPolicy: fc.Arbitrary<Policy> = fc
     match: fc.constantFrom(['**'], ['team/**'], ['**', '!lab/**']),
     rules: arbitraryRules,
   })
-  .map(({ rules, ...policy }) => policyOf(rules, policy));
+  .map(({ rules, ...policy }) => structuredClone(policyOf(rules, policy)));
 
 export const arbitraryWaiver: fc.Arbitrary<Waiver> = fc
   .record({
