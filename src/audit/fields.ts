@@ -1,0 +1,83 @@
+import { hash } from 'node:crypto';
+
+/** How much of a value a record may keep. */
+export interface FieldLimits {
+  /** Characters (UTF-16 units) kept of one string. */
+  readonly charactersMax: number;
+  /** Entries kept of one array or object. */
+  readonly entriesMax: number;
+  /** Levels of arrays and objects kept. */
+  readonly depthMax: number;
+}
+
+/** Loosest first; a record that is too long as a line is tried again with the next. */
+export const FIELD_LIMITS: readonly FieldLimits[] = [
+  { charactersMax: 2048, entriesMax: 100, depthMax: 8 },
+  { charactersMax: 512, entriesMax: 30, depthMax: 6 },
+  { charactersMax: 160, entriesMax: 10, depthMax: 5 },
+  { charactersMax: 100, entriesMax: 3, depthMax: 4 },
+  { charactersMax: 60, entriesMax: 1, depthMax: 3 },
+];
+
+/**
+ * A copy of `value` within the limits, of plain JSON values only. What is cut leaves a mark with its length and the
+ * sha256 of the whole (UTF-8), so that the whole can be recognised elsewhere.
+ */
+export function limitField(value: unknown, limits: FieldLimits): unknown {
+  switch (typeof value) {
+    case 'string':
+      return limitText(value, limits.charactersMax);
+    case 'number':
+      return Number.isFinite(value) ? value : null;
+    case 'boolean':
+      return value;
+    case 'bigint':
+      return limitText(value.toString(), limits.charactersMax);
+    case 'object':
+      return limitObject(value, limits);
+    default:
+      return undefined;
+  }
+}
+
+export function limitText(text: string, charactersMax: number): string {
+  if (text.length <= charactersMax) return text;
+  return `${text.slice(0, charactersMax)}${cutMark(`${text.length} characters`, text)}`;
+}
+
+function limitObject(value: object | null, limits: FieldLimits): unknown {
+  if (value === null) return null;
+  if (value instanceof Date) return Number.isNaN(value.getTime()) ? null : value.toISOString();
+  // The depth is what ends a cycle, so the whole is not printed for a hash here: it may have no end.
+  if (limits.depthMax <= 0) return '[cut: nested too deep]';
+  const inner = { ...limits, depthMax: limits.depthMax - 1 };
+  if (Array.isArray(value)) {
+    const kept = value.slice(0, limits.entriesMax).map((entry) => limitField(entry, inner) ?? null);
+    return value.length > limits.entriesMax ? [...kept, moreMark(value.length - kept.length, value)] : kept;
+  }
+  const entries = Object.entries(value).filter(([, entry]) => entry !== undefined);
+  const kept = entries
+    .slice(0, limits.entriesMax)
+    .map(([key, entry]): [string, unknown] => [
+      limitText(key, limits.charactersMax),
+      limitField(entry, inner),
+    ]);
+  if (entries.length > limits.entriesMax) kept.push(['[cut]', moreMark(entries.length - kept.length, value)]);
+  // fromEntries defines properties; assignment would make a key `__proto__` the prototype.
+  return Object.fromEntries(kept);
+}
+
+function cutMark(size: string, whole: string): string {
+  return `[cut: ${size}, sha256:${hash('sha256', whole)}]`;
+}
+
+function moreMark(count: number, whole: object): string {
+  let text: string;
+  try {
+    text = JSON.stringify(whole) ?? '';
+  } catch {
+    // Cyclic or holding a bigint: it has no JSON text that could be hashed.
+    return `[cut: ${count} more entries]`;
+  }
+  return cutMark(`${count} more entries`, text);
+}

@@ -1,0 +1,181 @@
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Checkpoint } from './checkpoint.ts';
+import { type Damage, diagnose, identify } from './damage.ts';
+import { parseLine } from './line.ts';
+import { foldRoot, leafHash, type TreeHash } from './merkle.ts';
+import { decodeBundle, decodeTile, readTile, tilePath } from './tiles.ts';
+import { createTree, TILE_WIDTH } from './tree.ts';
+
+/** What walking all leaves below a checkpoint gave. */
+export interface LeavesReport {
+  readonly damage: Damage | undefined;
+  /** Each writer's last number. */
+  readonly numbers: ReadonlyMap<string, number>;
+  /** Root at the size asked for, when the walk passed it. */
+  readonly rootAtSize: TreeHash | undefined;
+}
+
+export interface LeavesQuery {
+  /** The log's directory. */
+  readonly log: string;
+  readonly node: string;
+  readonly checkpoint: Checkpoint;
+  /** A size at which the root is wanted too. */
+  readonly size: number | undefined;
+  readonly onProgress: (done: number) => void;
+}
+
+/**
+ * Walks all records below a checkpoint once, in constant memory: each line against its hash in the tile, each tile
+ * against the hash above it, the root against the checkpoint, each writer's numbers against each other.
+ */
+export async function checkLeaves(query: LeavesQuery): Promise<LeavesReport> {
+  const walk = new Walk(query);
+  for (let first = 0; first < query.checkpoint.size; first += TILE_WIDTH) {
+    await walk.bundle(first, Math.min(TILE_WIDTH, query.checkpoint.size - first));
+    query.onProgress(Math.min(first + TILE_WIDTH, query.checkpoint.size));
+  }
+  return walk.report();
+}
+
+class Walk {
+  readonly #query: LeavesQuery;
+  readonly #tree = createTree();
+  readonly #numbers = new Map<string, number>();
+  /** The stored tile last used at each level above the leaves. */
+  readonly #stored = new Map<number, { readonly index: number; readonly hashes: readonly TreeHash[] }>();
+  #rootAtSize: TreeHash | undefined;
+  /** First place where entries and tiles differ, and where they last differed. */
+  #differs: Damage | undefined;
+  #differsFile = '';
+  #lastDifferent = -1;
+  /** First place where the records themselves do not follow each other. */
+  #disorder: Damage | undefined;
+
+  constructor(query: LeavesQuery) {
+    this.#query = query;
+    if (query.size === 0) this.#rootAtSize = this.#tree.root();
+  }
+
+  async bundle(first: number, width: number): Promise<void> {
+    const index = first / TILE_WIDTH;
+    const lines = await this.#readLines(index, width);
+    const expected = await this.#readHashes(0, index, width);
+    const found = lines.map(leafHash);
+    const isSame = found.length === width && found.every((hash, k) => expected[k]?.equals(hash) ?? false);
+    if (!isSame) {
+      this.#lastDifferent = first;
+      if (this.#differs === undefined) await this.#differ({ first, width, lines, found, expected });
+    }
+    for (const [k, line] of lines.entries()) {
+      this.#checkOrder(first + k, line);
+      await this.#append(found[k] ?? Buffer.alloc(0));
+    }
+  }
+
+  async #differ(bundle: {
+    readonly first: number;
+    readonly width: number;
+    readonly lines: readonly Buffer[];
+    readonly found: readonly TreeHash[];
+    readonly expected: readonly TreeHash[];
+  }): Promise<void> {
+    const { first, width } = bundle;
+    const { log, checkpoint } = this.#query;
+    const lastFirst = checkpoint.size - 1 - ((checkpoint.size - 1) % TILE_WIDTH);
+    const isEnd = first === lastFirst || !(await hasBundle(log, lastFirst, checkpoint.size - lastFirst));
+    this.#differs = diagnose({ ...bundle, numbers: this.#numbers, isEnd });
+    this.#differsFile = tilePath(0, first / TILE_WIDTH, width);
+  }
+
+  async #append(leaf: TreeHash): Promise<void> {
+    for (const { level, index, hashes } of this.#tree.append(leaf)) {
+      await this.#checkAbove(level + 1, index, foldRoot(hashes));
+    }
+    if (this.#tree.size === this.#query.size) this.#rootAtSize = this.#tree.root();
+  }
+
+  /** A full tile's root against its place in the tile above. What lies below a known difference explains this one. */
+  async #checkAbove(level: number, position: number, root: TreeHash | undefined): Promise<void> {
+    const index = Math.floor(position / TILE_WIDTH);
+    const span = TILE_WIDTH ** level;
+    const count = Math.floor(this.#query.checkpoint.size / span);
+    const width = Math.min(TILE_WIDTH, count - index * TILE_WIDTH);
+    if (width <= 0) return;
+    if (this.#stored.get(level)?.index !== index) {
+      this.#stored.set(level, { index, hashes: await this.#readHashes(level, index, width) });
+    }
+    const stored = this.#stored.get(level)?.hashes[position % TILE_WIDTH];
+    const first = position * span;
+    if (root !== undefined && (stored?.equals(root) ?? false)) return;
+    if (this.#lastDifferent >= first) return;
+    this.#lastDifferent = first;
+    if (this.#differs !== undefined) return;
+    this.#differsFile = tilePath(level, index, width);
+    const message = `a record from ${first} to ${first + span - 1} was changed together with its tile`;
+    this.#differs = { kind: 'rewritten', message, index: first };
+  }
+
+  #checkOrder(index: number, line: Buffer): void {
+    const record = parseLine(line);
+    if (record === undefined || record.node !== this.#query.node) {
+      const message = `record ${index} is no record of node ${this.#query.node}`;
+      this.#disorder ??= { kind: 'unreadable', message, index, ...identify(line) };
+      return;
+    }
+    const { writer, seq, id } = record;
+    const expected = (this.#numbers.get(writer) ?? 0) + 1;
+    this.#numbers.set(writer, seq);
+    if (seq > expected) {
+      const message = `before record ${index}, ${writer} has no numbers ${expected} to ${seq - 1}`;
+      this.#disorder ??= { kind: 'hole', message, index, writer, seq: expected };
+    } else if (seq < expected) {
+      const message = `at record ${index}, ${writer} repeats number ${seq}`;
+      this.#disorder ??= { kind: 'repeated', message, index, writer, seq, id };
+    }
+  }
+
+  report(): LeavesReport {
+    return { damage: this.#firstDamage(), numbers: this.#numbers, rootAtSize: this.#rootAtSize };
+  }
+
+  #firstDamage(): Damage | undefined {
+    const { size, root } = this.#query.checkpoint;
+    if (this.#tree.size === size && this.#tree.root().equals(root)) {
+      // The records are what was signed, so only a tile can be what differs.
+      const { index } = this.#differs ?? {};
+      if (index === undefined) return this.#disorder;
+      const message = `${this.#differsFile} is not the tile of its records, which are as they were signed`;
+      return { kind: 'tile', message, index };
+    }
+    const message = 'records and tiles agree with each other but not with the signed checkpoint';
+    return earlier(this.#differs, this.#disorder) ?? { kind: 'rewritten', message, index: 0 };
+  }
+
+  async #readLines(index: number, width: number): Promise<readonly Buffer[]> {
+    const bytes = await readTile(this.#query.log, { level: 'entries', index, width });
+    const lines = bytes === undefined ? [] : decodeBundle(bytes).lines;
+    // A full bundle may stand in for a partial one; a bundle of the asked width must not be longer than that.
+    return (await hasBundle(this.#query.log, index * TILE_WIDTH, width)) ? lines : lines.slice(0, width);
+  }
+
+  async #readHashes(level: number, index: number, width: number): Promise<readonly TreeHash[]> {
+    const bytes = await readTile(this.#query.log, { level, index, width });
+    return decodeTile(bytes ?? Buffer.alloc(0)).slice(0, width);
+  }
+}
+
+/** Of two findings the one that names the earlier record; where both name one, the first. */
+function earlier(a: Damage | undefined, b: Damage | undefined): Damage | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  return (b.index ?? 0) < (a.index ?? 0) ? b : a;
+}
+
+async function hasBundle(log: string, first: number, width: number): Promise<boolean> {
+  const path = join(log, tilePath('entries', first / TILE_WIDTH, width));
+  return stat(path).then(
+    (found) => found.isFile(),
+    () => false,
+  );
+}

@@ -1,0 +1,173 @@
+import { constants } from 'node:fs';
+import { link, open, readFile, readlink, rename, rm, stat, utimes } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { newId, type Random, StartError } from '../base/index.ts';
+import { isMissing } from './disk.ts';
+
+/** How often the holder shows that it lives, and after how long without it a lock of another host is stale. */
+const BEAT_MS = 2000;
+const STALE_MS = 15_000;
+
+/** Who holds a lock. Two containers may share a host name, so the kernel's boot and process namespace count too. */
+interface Holder {
+  readonly token: string;
+  readonly host: string;
+  readonly space: string;
+  readonly pid: number;
+  /** Start of the process as the kernel counts it, so that a reused pid is not mistaken; empty where unknown. */
+  readonly started: string;
+}
+
+export interface Lock {
+  /** Whether the lock is still ours: false after somebody took it over while we were stopped. */
+  isHeld(): Promise<boolean>;
+  release(): Promise<void>;
+}
+
+/**
+ * Takes a lock file, or takes over a stale one: its process is gone, or (where that cannot be seen from here) it has
+ * not been renewed for 15 s.
+ *
+ * @throws {StartError} somebody who lives holds it (threat A-18).
+ */
+export async function takeLock(path: string, random: Random): Promise<Lock> {
+  const self = await describeSelf(newId(random));
+  const draft = `${path}.${self.token}`;
+  await writeNew(draft, JSON.stringify(self));
+  try {
+    for (let attempt = 0; attempt < 3; attempt += 1) {
+      if (await tryLink(draft, path)) return holdLock(path, self.token);
+      await removeStale(path, draft);
+    }
+  } finally {
+    await rm(draft, { force: true });
+  }
+  throw new StartError(`${path}: others are taking this lock at the same time; start again`);
+}
+
+function holdLock(path: string, token: string): Lock {
+  const isHeld = async (): Promise<boolean> => (await readHolder(path))?.token === token;
+  const beat = setInterval(() => {
+    const now = new Date();
+    // A beat that fails makes the lock look stale to others, which isHeld then shows to us.
+    isHeld()
+      .then((held) => (held ? utimes(path, now, now) : undefined))
+      .catch(() => undefined);
+  }, BEAT_MS);
+  beat.unref();
+  return {
+    isHeld,
+    async release() {
+      clearInterval(beat);
+      if (await isHeld()) await rm(path, { force: true });
+    },
+  };
+}
+
+/** Moves a stale lock away. Two takers cannot both do it: the second one finds another token in what it moved. */
+async function removeStale(path: string, draft: string): Promise<void> {
+  const holder = await readHolder(path);
+  if (holder === undefined) return;
+  if (await isAlive(holder, path, draft)) {
+    throw new StartError(
+      `${path}: in use by process ${holder.pid} on ${holder.host}; stop it, or give this one another data directory`,
+    );
+  }
+  const moved = `${draft}.stale`;
+  try {
+    await rename(path, moved);
+  } catch (error) {
+    // Released or taken over by another in this moment: the caller tries again.
+    if (isMissing(error)) return;
+    throw error;
+  }
+  if ((await readHolder(moved))?.token !== holder.token) await tryLink(moved, path);
+  await rm(moved, { force: true });
+}
+
+async function isAlive(holder: Holder, path: string, draft: string): Promise<boolean> {
+  const self = await describeSelf('');
+  if (holder.host === self.host && holder.space === self.space) {
+    return (await startOf(holder.pid)) === holder.started && isRunning(holder.pid);
+  }
+  // Both times come from the clock of the file system, whichever hosts wrote them.
+  const [theirs, ours] = await Promise.all([stat(path), stat(draft)]);
+  return ours.mtimeMs - theirs.mtimeMs < STALE_MS;
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+  }
+}
+
+async function describeSelf(token: string): Promise<Holder> {
+  const [boot, pidSpace] = await Promise.all([
+    readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => ''),
+    readlink('/proc/self/ns/pid').catch(() => ''),
+  ]);
+  const space = `${boot.trim()} ${pidSpace}`;
+  return { token, host: hostname(), space, pid: process.pid, started: await startOf(process.pid) };
+}
+
+/** Field 22 of /proc/PID/stat; the name before it may hold spaces and brackets. Empty where there is no /proc. */
+async function startOf(pid: number): Promise<string> {
+  const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
+  return text.slice(text.lastIndexOf(')') + 2).split(' ')[19] ?? '';
+}
+
+async function readHolder(path: string): Promise<Holder | undefined> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+  const value = parseHolder(text);
+  if (value === undefined)
+    throw new StartError(`${path}: not a lock file of dockgate; look at it and remove it`);
+  return value;
+}
+
+function parseHolder(text: string): Holder | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isHolder(value) ? value : undefined;
+  } catch {
+    // Not JSON: not ours, which the caller says.
+    return undefined;
+  }
+}
+
+function isHolder(value: unknown): value is Holder {
+  if (typeof value !== 'object' || value === null) return false;
+  const fields = new Map<string, unknown>(Object.entries(value));
+  const texts = ['token', 'host', 'space', 'started'].every((key) => typeof fields.get(key) === 'string');
+  return texts && typeof fields.get('pid') === 'number';
+}
+
+async function writeNew(path: string, text: string): Promise<void> {
+  const handle = await open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600);
+  try {
+    await handle.chmod(0o600);
+    await handle.writeFile(text);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** @returns false when `path` is there already. */
+async function tryLink(from: string, path: string): Promise<boolean> {
+  try {
+    await link(from, path);
+    return true;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
+    throw error;
+  }
+}

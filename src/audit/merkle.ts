@@ -1,0 +1,51 @@
+import { hash } from 'node:crypto';
+
+/** SHA-256, 32 bytes. */
+export type TreeHash = Buffer;
+
+export const HASH_BYTES = 32;
+
+const LEAF = Buffer.from([0]);
+const NODE = Buffer.from([1]);
+
+/** The root of a tree without leaves (RFC 6962, section 2.1: the hash of nothing). */
+export const EMPTY_ROOT: TreeHash = hash('sha256', Buffer.alloc(0), 'buffer');
+
+/** RFC 6962, section 2.1: the first byte keeps a leaf from being read as a node. */
+export function leafHash(leaf: Uint8Array): TreeHash {
+  return hash('sha256', Buffer.concat([LEAF, leaf]), 'buffer');
+}
+
+export function nodeHash(left: TreeHash, right: TreeHash): TreeHash {
+  return hash('sha256', Buffer.concat([NODE, left, right]), 'buffer');
+}
+
+/**
+ * The root over `hashes`, each the root of an equally large full subtree, followed by `rest`, the root of a smaller
+ * one. RFC 6962 splits at the largest power of two, so full subtrees are the binary digits of the count and are
+ * joined from the right.
+ */
+export function foldRoot(hashes: readonly TreeHash[], rest?: TreeHash): TreeHash | undefined {
+  let root = rest;
+  let end = hashes.length;
+  for (let width = 1; end > 0; width *= 2) {
+    if ((hashes.length & width) === 0) continue;
+    const subtree = perfectRoot(hashes.slice(end - width, end));
+    root = root === undefined ? subtree : nodeHash(subtree, root);
+    end -= width;
+  }
+  return root;
+}
+
+/** The root over a power of two of hashes. */
+function perfectRoot(hashes: readonly TreeHash[]): TreeHash {
+  let row = hashes;
+  while (row.length > 1) {
+    const above: TreeHash[] = [];
+    for (let index = 0; index + 1 < row.length; index += 2) {
+      above.push(nodeHash(row[index] ?? EMPTY_ROOT, row[index + 1] ?? EMPTY_ROOT));
+    }
+    row = above;
+  }
+  return row[0] ?? EMPTY_ROOT;
+}

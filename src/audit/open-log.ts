@@ -1,0 +1,92 @@
+import { StartError } from '../base/index.ts';
+import { openCheckpoint, signCheckpoint } from './checkpoint.ts';
+import { makeDirectory } from './disk.ts';
+import type { LogHead } from './growth.ts';
+import { LogDamaged, readBundle, readEdge, readEntries, readLogFile, writeLogFile } from './log-files.ts';
+import { leafHash } from './merkle.ts';
+import { parseVerifierKey, printVerifierKey, type Signer, type Verifier } from './note.ts';
+import { advance, openPositions, POSITIONS_FILE, type Position, type Positions } from './positions.ts';
+import { createTree, TILE_WIDTH } from './tree.ts';
+
+export const CHECKPOINT_FILE = 'checkpoint';
+export const KEY_FILE = 'key.pub';
+
+export interface OpenedLog {
+  readonly head: LogHead;
+  readonly positions: Positions;
+}
+
+/**
+ * Opens the log for its one writer as the last checkpoint left it, or makes an empty one. Tiles beyond the
+ * checkpoint are from a step that did not end: they are written anew.
+ *
+ * @throws {StartError} it is another node's, was signed with another key, or is damaged: nothing may be signed over
+ *   that, or the damage would become the truth.
+ */
+export async function openLog(log: string, signer: Signer): Promise<OpenedLog> {
+  await makeDirectory(log);
+  const verifier = await settleKey(log, signer);
+  const text = await readLogFile(log, CHECKPOINT_FILE);
+  if (text === undefined) return makeLog(log, signer);
+  const checkpoint = openCheckpoint(text, verifier);
+  if (checkpoint === undefined) {
+    throw new StartError(
+      `${log}: the checkpoint is not one that ${signer.name} signed; run: dockgate audit verify`,
+    );
+  }
+  try {
+    const head = await readHead(log, checkpoint.size);
+    if (!head.tree.root().equals(checkpoint.root))
+      throw new LogDamaged('the tiles do not lead to the checkpoint');
+    return { head, positions: await findPositions(log, checkpoint.size, verifier) };
+  } catch (error) {
+    if (!(error instanceof LogDamaged)) throw error;
+    throw new StartError(`${log}: damaged (${error.message}); run: dockgate audit verify`);
+  }
+}
+
+async function settleKey(log: string, signer: Signer): Promise<Verifier> {
+  const text = printVerifierKey(signer.name, signer.publicKey);
+  const known = await readLogFile(log, KEY_FILE);
+  if (known !== undefined && known.trim() !== text) {
+    throw new StartError(
+      `${log}: this log belongs to the key ${known.trim().slice(0, 80)}, not to ${text.slice(0, 80)}; ` +
+        'restore the key and the node name, or move the log aside to begin a new one',
+    );
+  }
+  if (known === undefined) await writeLogFile(log, KEY_FILE, `${text}\n`);
+  const verifier = parseVerifierKey(text);
+  if (verifier === undefined) throw new StartError(`${log}: the log's key is not an Ed25519 key`);
+  return verifier;
+}
+
+async function makeLog(log: string, signer: Signer): Promise<OpenedLog> {
+  // Without a checkpoint there is no first tile: one that is there lost its checkpoint to somebody.
+  const entry = await readBundle(log, 0, 1).catch(() => undefined);
+  if (entry !== undefined)
+    throw new StartError(`${log}: the checkpoint was removed; run: dockgate audit verify`);
+  const tree = createTree();
+  await writeLogFile(log, CHECKPOINT_FILE, signCheckpoint({ size: 0, root: tree.root() }, signer));
+  return { head: { tree, lines: [] }, positions: { size: 0, writers: new Map() } };
+}
+
+async function readHead(log: string, size: number): Promise<LogHead> {
+  const edge = await readEdge(log, size);
+  const width = size % TILE_WIDTH;
+  const lines = width === 0 ? [] : await readBundle(log, Math.floor(size / TILE_WIDTH), width);
+  if (!lines.every((line, index) => edge[0]?.[index]?.equals(leafHash(line)))) {
+    throw new LogDamaged('the last entries are not those of the tiles');
+  }
+  return { tree: createTree(size, edge), lines };
+}
+
+/** From the signed file and the leaves after it, or from all leaves. */
+async function findPositions(log: string, size: number, verifier: Verifier): Promise<Positions> {
+  const text = await readLogFile(log, POSITIONS_FILE);
+  const known = text === undefined ? undefined : openPositions(text, verifier);
+  const base =
+    known !== undefined && known.size <= size ? known : { size: 0, writers: new Map<string, Position>() };
+  const writers = new Map(base.writers);
+  for await (const { line } of readEntries(log, base.size, size)) advance(writers, line);
+  return { size, writers };
+}

@@ -1,0 +1,64 @@
+import { parseLine } from './line.ts';
+import { HASH_BYTES, leafHash, type TreeHash } from './merkle.ts';
+import { openNote, type Signer, signNote, type Verifier } from './note.ts';
+import { isLogName } from './shape.ts';
+
+/** Where one writer stands in the log. */
+export interface Position {
+  /** Number of its last line in the log. */
+  readonly seq: number;
+  /** Leaf hash of that line. */
+  readonly leaf: TreeHash;
+}
+
+/**
+ * Where all writers stand in a log of `size` leaves. It follows from the leaves; kept in a signed file only so that
+ * a start need not read the whole log.
+ */
+export interface Positions {
+  readonly size: number;
+  readonly writers: ReadonlyMap<string, Position>;
+}
+
+export const POSITIONS_FILE = 'positions';
+const TITLE = 'dockgate writer positions';
+
+/** The state of the writers after one more leaf. A line that is no record changes nothing; `verify` names it. */
+export function advance(writers: Map<string, Position>, line: Uint8Array): void {
+  const record = parseLine(line);
+  if (record !== undefined) writers.set(record.writer, { seq: record.seq, leaf: leafHash(line) });
+}
+
+export function printPositions(positions: Positions, signer: Signer): string {
+  const lines = [...positions.writers]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([writer, { seq, leaf }]) => `${writer} ${seq} ${leaf.toString('base64')}`);
+  return signNote(`${TITLE}\n${positions.size}\n${lines.map((line) => `${line}\n`).join('')}`, signer);
+}
+
+/** `undefined` unless the log's key signed it. */
+export function openPositions(note: string, verifier: Verifier): Positions | undefined {
+  const text = openNote(note, verifier);
+  return text === undefined ? undefined : parsePositions(text);
+}
+
+/** Reads the text of the note; its signature is the caller's affair. */
+export function parsePositions(text: string): Positions | undefined {
+  const [title, size, ...lines] = text.split('\n').slice(0, -1);
+  if (title !== TITLE || size === undefined || !/^\d{1,16}$/.test(size)) return undefined;
+  const writers = new Map<string, Position>();
+  for (const line of lines) {
+    const [writer, seq, leaf, ...more] = line.split(' ');
+    const hash = Buffer.from(leaf ?? '', 'base64');
+    if (
+      !isLogName(writer) ||
+      !/^\d{1,16}$/.test(seq ?? '') ||
+      hash.length !== HASH_BYTES ||
+      more.length > 0
+    ) {
+      return undefined;
+    }
+    writers.set(writer, { seq: Number(seq), leaf: hash });
+  }
+  return { size: Number(size), writers };
+}

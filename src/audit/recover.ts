@@ -1,0 +1,91 @@
+import { hash } from 'node:crypto';
+import { constants } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { MiB } from '../base/index.ts';
+import { syncDirectory, writeWhole } from './disk.ts';
+import { parseTime } from './stamp.ts';
+import { listSegments, type Segment, scanSegment, walDirectory } from './wal.ts';
+
+/** A torn tail is at most what one failed append left; of a file that is all rubbish no more is kept. */
+const TORN_BYTES_MAX = 8 * MiB;
+
+/** Where a writer goes on after its last process ended, however it ended. */
+export interface WriterStart {
+  readonly nextNumber: number;
+  /** 0 when there is none. */
+  readonly lastSeq: number;
+  /** Newest time of a line, microseconds since 1970. */
+  readonly newestUs: number;
+  readonly torn: readonly TornTail[];
+}
+
+export interface TornTail {
+  readonly segment: number;
+  readonly bytes: number;
+  readonly sha256: string;
+}
+
+/**
+ * Looks through a writer's newest segments. Their files stay as they are; a torn tail, which no client was answered
+ * for, is copied beside them (`.torn`) so that it outlives its segment.
+ *
+ * A record that failed is written again at the beginning of the next segment, so the newest segment does not always
+ * hold the highest number. All earlier ones are lower once a segment begins with a lower number than those after it.
+ */
+export async function recoverWriter(directory: string, writer: string): Promise<WriterStart> {
+  const segments = (await listSegments(directory)).get(writer) ?? [];
+  let start: WriterStart = {
+    nextNumber: (segments.at(-1)?.number ?? 0) + 1,
+    lastSeq: 0,
+    newestUs: 0,
+    torn: [],
+  };
+  let lowestFirst: number | undefined;
+  for (const segment of [...segments].reverse()) {
+    const end = await lookThrough(segment);
+    start = {
+      ...start,
+      lastSeq: Math.max(start.lastSeq, end.lastSeq),
+      newestUs: Math.max(start.newestUs, end.newestUs),
+      torn: end.torn === undefined ? start.torn : [end.torn, ...start.torn],
+    };
+    if (end.firstSeq === undefined) continue;
+    if (lowestFirst !== undefined && end.firstSeq < lowestFirst) break;
+    lowestFirst = end.firstSeq;
+  }
+  if (start.torn.length > 0) await syncDirectory(walDirectory(directory));
+  return start;
+}
+
+async function lookThrough(segment: Segment): Promise<{
+  readonly firstSeq: number | undefined;
+  readonly lastSeq: number;
+  readonly newestUs: number;
+  readonly torn: TornTail | undefined;
+}> {
+  let firstSeq: number | undefined;
+  let lastSeq = 0;
+  let newestUs = 0;
+  const { nextOffset, tailBytes } = await scanSegment(segment, ({ record }) => {
+    firstSeq ??= record.seq;
+    lastSeq = Math.max(lastSeq, record.seq);
+    newestUs = Math.max(newestUs, parseTime(record.time));
+  });
+  const torn = tailBytes > 0 ? await keepAside(segment, nextOffset, tailBytes) : undefined;
+  return { firstSeq, lastSeq, newestUs, torn };
+}
+
+async function keepAside(segment: Segment, offset: number, tailBytes: number): Promise<TornTail> {
+  const handle = await open(segment.path, constants.O_RDONLY);
+  try {
+    // What is continued after must not vanish with a power loss that comes before the sequencer has read it.
+    await handle.datasync();
+    const buffer = Buffer.alloc(Math.min(tailBytes, TORN_BYTES_MAX));
+    const { bytesRead } = await handle.read(buffer, 0, buffer.length, offset);
+    const tail = buffer.subarray(0, bytesRead);
+    await writeWhole(segment.path.replace(/\.jsonl$/, '.torn'), tail);
+    return { segment: segment.number, bytes: tailBytes, sha256: hash('sha256', tail) };
+  } finally {
+    await handle.close();
+  }
+}

@@ -1,0 +1,106 @@
+import { rm, stat } from 'node:fs/promises';
+import type { Clock } from '../base/index.ts';
+import { makeDirectory, syncDirectory } from './disk.ts';
+import type { Durability, OpenSegment, SegmentFile } from './segment-file.ts';
+import { segmentPath, walDirectory } from './wal.ts';
+
+/** How often, in milliseconds, a busy writer looks whether its file is still where it belongs. */
+const CHECK_MS = 100;
+
+export interface SeriesOptions {
+  readonly directory: string;
+  readonly writer: string;
+  readonly durability: Durability;
+  /** A segment is followed by the next one when it has grown to this. */
+  readonly segmentBytesMax: number;
+  /** Number of the first segment to make. */
+  readonly firstNumber: number;
+}
+
+/** The segments of one writer, one after the other. Appends must not overlap. */
+export interface Series {
+  /** Number of the segment that is written, or of the next one when none is open. */
+  readonly number: number;
+  /**
+   * @throws whatever went wrong. The segment is then closed as suspect and never written again: after an error a
+   * later success of the same file proves nothing (threat A-13). The next append begins a new one.
+   */
+  append(bytes: Uint8Array): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** @param checkLock throws when the writer's lock is no longer ours. */
+export function createSeries(
+  options: SeriesOptions,
+  parts: {
+    readonly clock: Clock;
+    readonly openSegment: OpenSegment;
+    readonly checkLock: () => Promise<void>;
+  },
+): Series {
+  let number = options.firstNumber;
+  let current: SegmentFile | undefined;
+  let bytesWritten = 0;
+  let checkedAtMs = Number.NEGATIVE_INFINITY;
+
+  const begin = async (): Promise<SegmentFile> => {
+    await makeDirectory(walDirectory(options.directory));
+    const segment = await parts.openSegment(
+      segmentPath(options.directory, options.writer, number),
+      options.durability,
+    );
+    current = segment;
+    bytesWritten = 0;
+    checkedAtMs = Number.NEGATIVE_INFINITY;
+    // Without this a power loss could take the whole file, however durable its bytes are.
+    if (options.durability === 'disk') await syncDirectory(walDirectory(options.directory));
+    return segment;
+  };
+
+  const end = async (): Promise<void> => {
+    const ended = current;
+    current = undefined;
+    number += 1;
+    await ended?.close();
+  };
+
+  /** Closes the suspect. Nothing in it: its number is free again, so a full disk does not pile up empty files. */
+  const abandon = async (): Promise<void> => {
+    const path = segmentPath(options.directory, options.writer, number);
+    await end().catch(() => undefined);
+    const isEmpty = await stat(path).then(
+      (found) => found.size === 0,
+      () => false,
+    );
+    if (!isEmpty) return;
+    const isGone = await rm(path).then(
+      () => true,
+      () => false,
+    );
+    if (isGone) number -= 1;
+  };
+
+  return {
+    get number() {
+      return number;
+    },
+    async append(bytes) {
+      try {
+        const segment = current ?? (await begin());
+        await segment.append(bytes);
+        bytesWritten += bytes.length;
+        if (parts.clock.monotonicMs() - checkedAtMs >= CHECK_MS) {
+          // Before the records are acknowledged: whoever was stopped meanwhile may have lost file and lock.
+          await Promise.all([segment.check(), parts.checkLock()]);
+          checkedAtMs = parts.clock.monotonicMs();
+        }
+      } catch (error) {
+        await abandon();
+        throw error;
+      }
+      // Its records are durable: a failing close cannot take them back.
+      if (bytesWritten >= options.segmentBytesMax) await end().catch(() => undefined);
+    },
+    close: end,
+  };
+}
