@@ -57,6 +57,11 @@ export function refuse(code: OciCode, message: string, options: RefusalOptions =
   };
 }
 
+/** Tells a refusal from what a function returns when it succeeds. */
+export function isRefusal(value: unknown): value is Refusal {
+  return typeof value === 'object' && value !== null && 'code' in value && 'status' in value && 'message' in value;
+}
+
 /** The body of an error answer: exactly one entry, since clients print the first only. */
 export function errorBody(refusal: Pick<Refusal, 'code' | 'message' | 'detail'>): string {
   const entry = { code: refusal.code, message: refusal.message, detail: refusal.detail ?? null };
