@@ -1,0 +1,9 @@
+/**
+ * The local CA, the server's certificate and its reload. Entered by app/ and cli/ (doctor). node-forge builds what
+ * is signed here; everything that is read is verified by node:crypto.
+ */
+
+export type { CertificateNamesOptions } from './names.ts';
+export { certificateNames } from './names.ts';
+export type { Tls, TlsContext, TlsOptions, TlsParts, TlsStatus } from './open.ts';
+export { openTls } from './open.ts';
