@@ -21,7 +21,8 @@ import { openTls, type Tls } from '../../src/tls/index.ts';
 
 const run = promisify(execFile);
 const NAMES = ['localhost', '127.0.0.1', '::1', 'reg.corp'];
-const START_MS = Date.UTC(2026, 10, 1);
+/** Today, since OpenSSL's own clock cannot be moved; certificates count whole seconds. */
+const START_MS = Math.floor(Date.now() / 1000) * 1000;
 
 describe('the certificates', () => {
   let directory: string;
@@ -351,7 +352,7 @@ describe('the certificates', () => {
     it('the CA has expired', async () => {
       await open();
       clock.advance(3651 * DAY_MS);
-      await refusesToOpen(/ca\.crt expired on 2036-/);
+      await refusesToOpen(/ca\.crt expired on \d{4}-/);
     });
   });
 
@@ -530,7 +531,6 @@ async function handshake(tls: Tls, options: HandshakeOptions) {
     return await new Promise<{ protocol: string | null; alpn: string | false | null }>((resolve, reject) => {
       const socket = connect({
         ...{ port, host: '127.0.0.1', servername, ca, ALPNProtocols },
-        // The certificates' clock is a manual one; node:crypto's is not.
         ...(minVersion ? { minVersion } : {}),
         ...(maxVersion ? { maxVersion } : {}),
         ...(ciphers ? { ciphers } : {}),
