@@ -1,0 +1,184 @@
+import type { Access, Account, AccountReads, RefreshToken } from '../auth/index.ts';
+import { type Action, type Grant, parseAction } from '../roles/index.ts';
+import { fromJsonText, type JsonText } from './json-text.ts';
+import { optional } from './rows.ts';
+import type { AccountsTable, MainSql } from './tables.ts';
+import { snapshot } from './transactions.ts';
+
+export function createAccountReads(sql: MainSql): AccountReads {
+  return {
+    findAccountByName: (kind, name) => findAccountByName(sql, kind, name),
+    async findAccountById(id) {
+      const row = await sql.selectFrom('accounts').selectAll().where('id', '=', id).executeTakeFirst();
+      return row && toAccount(row);
+    },
+    async readAccess(principal) {
+      if (principal.kind === 'local') return undefined;
+      if (principal.kind === 'anonymous') return readAnonymousAccess(sql);
+      return readAccountAccess(sql, principal.kind, principal.id);
+    },
+    findRefreshToken: (id) => findRefreshToken(sql, id),
+    async listAccounts(kind) {
+      const rows = await sql
+        .selectFrom('accounts')
+        .selectAll()
+        .where('kind', '=', kind)
+        .orderBy('name')
+        .execute();
+      return rows.map(toAccount);
+    },
+    listGroups: () => snapshot(sql, listGroups),
+    async listRoles() {
+      const rows = await sql.selectFrom('roles').selectAll().orderBy('name').execute();
+      return rows.map((row) => ({
+        name: row.name,
+        actions: knownActions(row.actions),
+        isBuiltIn: row.is_built_in === 1,
+      }));
+    },
+    async listGrants() {
+      return (await selectGrants(sql).execute()).map(toGrant);
+    },
+  };
+}
+
+/** Names are found as they are written; they are unique whatever their case, so nothing else can be meant. */
+export async function findAccountByName(
+  sql: MainSql,
+  kind: Account['kind'],
+  name: string,
+): Promise<Account | undefined> {
+  const row = await sql
+    .selectFrom('accounts')
+    .selectAll()
+    .where('kind', '=', kind)
+    .where('name_key', '=', nameKey(name))
+    .where('name', '=', name)
+    .executeTakeFirst();
+  return row && toAccount(row);
+}
+
+/** A name as it is compared. Forms that look alike (full width, ligatures) are one name too. */
+export function nameKey(name: string): string {
+  return name.normalize('NFKC').toLowerCase();
+}
+
+function toAccount(row: AccountsTable): Account {
+  return {
+    kind: row.kind,
+    id: row.id,
+    name: row.name,
+    secretHash: row.secret_hash,
+    isDisabled: row.is_disabled === 1,
+    notBeforeMs: row.not_before_ms,
+    createdAtMs: row.created_at_ms,
+    ...optional('expiresAtMs', row.expires_at_ms),
+  };
+}
+
+async function readAnonymousAccess(sql: MainSql): Promise<Access> {
+  const rows = await selectGrants(sql).where('grants.subject_kind', '=', 'anonymous').execute();
+  return { isActive: true, notBeforeMs: 0, grants: rows.map(toGrant) };
+}
+
+/** The account and its grants are read in one snapshot: never the grants of before with the account of after. */
+function readAccountAccess(sql: MainSql, kind: Account['kind'], id: string): Promise<Access | undefined> {
+  return snapshot(sql, async (now) => {
+    const account = await now
+      .selectFrom('accounts')
+      .select(['is_disabled', 'not_before_ms', 'expires_at_ms'])
+      .where('id', '=', id)
+      .where('kind', '=', kind)
+      .executeTakeFirst();
+    if (!account) return undefined;
+    const own = await selectGrants(now).where('grants.account_id', '=', id).execute();
+    const ofGroups = await selectGrants(now)
+      .innerJoin('group_members', 'group_members.group_id', 'grants.group_id')
+      .where('group_members.account_id', '=', id)
+      .execute();
+    return {
+      isActive: account.is_disabled === 0,
+      notBeforeMs: account.not_before_ms,
+      ...optional('expiresAtMs', account.expires_at_ms),
+      grants: [...own, ...ofGroups].map(toGrant),
+    };
+  });
+}
+
+/** Grants with what their names mean now, in the order of their ids. */
+export function selectGrants(sql: MainSql) {
+  return sql
+    .selectFrom('grants')
+    .innerJoin('roles', 'roles.name', 'grants.role')
+    .leftJoin('accounts', 'accounts.id', 'grants.account_id')
+    .leftJoin('groups', 'groups.id', 'grants.group_id')
+    .select([
+      'grants.id',
+      'grants.role',
+      'grants.pattern',
+      'grants.subject_kind',
+      'grants.account_id',
+      'grants.group_id',
+      'grants.effect',
+      'grants.from_ms',
+      'grants.until_ms',
+      'roles.actions',
+      'accounts.name as account_name',
+      'groups.name as group_name',
+    ])
+    .orderBy('grants.id');
+}
+
+type GrantRow = Awaited<ReturnType<ReturnType<typeof selectGrants>['execute']>>[number];
+
+export function toGrant(row: GrantRow): Grant {
+  return {
+    id: row.id,
+    role: row.role,
+    actions: knownActions(row.actions),
+    pattern: row.pattern,
+    subject: {
+      kind: row.subject_kind,
+      id: row.account_id ?? row.group_id ?? '',
+      name: row.account_name ?? row.group_name ?? 'anonymous',
+    },
+    effect: row.effect,
+    ...optional('fromMs', row.from_ms),
+    ...optional('untilMs', row.until_ms),
+  };
+}
+
+/** An action that this version does not know gives nothing. */
+function knownActions(text: JsonText<readonly Action[]>): readonly Action[] {
+  return fromJsonText(text).filter((action) => parseAction(action) !== undefined);
+}
+
+async function findRefreshToken(sql: MainSql, id: string): Promise<RefreshToken | undefined> {
+  const row = await sql.selectFrom('refresh_tokens').selectAll().where('id', '=', id).executeTakeFirst();
+  return (
+    row && {
+      id: row.id,
+      accountId: row.account_id,
+      service: row.service,
+      clientId: row.client_id,
+      secretHash: row.secret_hash,
+      createdAtMs: row.created_at_ms,
+      lastUsedAtMs: row.last_used_at_ms,
+    }
+  );
+}
+
+async function listGroups(sql: MainSql): ReturnType<AccountReads['listGroups']> {
+  const groups = await sql.selectFrom('groups').select(['id', 'name']).orderBy('name').execute();
+  const members = await sql
+    .selectFrom('group_members')
+    .innerJoin('accounts', 'accounts.id', 'group_members.account_id')
+    .select(['group_members.group_id', 'accounts.name'])
+    .orderBy('accounts.name')
+    .execute();
+  const namesByGroup = Map.groupBy(members, (member) => member.group_id);
+  return groups.map((group) => ({
+    ...group,
+    members: (namesByGroup.get(group.id) ?? []).map((member) => member.name),
+  }));
+}

@@ -1,0 +1,136 @@
+import type { Account, AccountWrites } from '../auth/index.ts';
+import type { Clock, Random } from '../base/index.ts';
+import { nameKey } from './account-reads.ts';
+import { StoreConflict } from './faults.ts';
+import { addGrant, removeGrant } from './grant-writes.ts';
+import { addGroup, joinGroup, leaveGroup, removeGroup } from './group-writes.ts';
+import { keepingAnAdmin } from './last-admin.ts';
+import { quoted } from './quoted.ts';
+import { addRefreshToken } from './refresh-tokens.ts';
+import { putRole, removeRole } from './role-writes.ts';
+import type { MainSql, MainTables } from './tables.ts';
+import type { Write } from './transactions.ts';
+
+export interface AccountWritesParts {
+  readonly write: Write<MainTables>;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+export function createAccountWrites({ write, clock, random }: AccountWritesParts): AccountWrites {
+  const ofAccount = (id: string, change: (sql: MainSql) => Promise<void>) =>
+    write(async (sql, changed) => {
+      await change(sql);
+      changed('access', id);
+    });
+  const ofAll = <T>(change: (sql: MainSql) => Promise<T>) =>
+    write(async (sql, changed) => {
+      const result = await keepingAnAdmin(sql, clock.nowMs(), () => change(sql));
+      changed('access');
+      return result;
+    });
+  return {
+    addAccount: (account) => ofAccount(account.id, (sql) => addAccount(sql, account)),
+    setSecret: (id, secretHash, notBeforeMs) =>
+      ofAccount(id, async (sql) => {
+        await killTokens(sql, id, notBeforeMs);
+        await sql.updateTable('accounts').set({ secret_hash: secretHash }).where('id', '=', id).execute();
+      }),
+    setDisabled: (id, isDisabled, notBeforeMs) =>
+      ofAccount(id, (sql) =>
+        keepingAnAdmin(sql, clock.nowMs(), async () => {
+          await killTokens(sql, id, notBeforeMs);
+          const flag = isDisabled ? 1 : 0;
+          await sql.updateTable('accounts').set({ is_disabled: flag }).where('id', '=', id).execute();
+        }),
+      ),
+    revokeTokens: (id, notBeforeMs) => ofAccount(id, (sql) => killTokens(sql, id, notBeforeMs)),
+    removeAccount: (id) =>
+      ofAccount(id, (sql) => keepingAnAdmin(sql, clock.nowMs(), () => removeAccount(sql, id))),
+    addGroup: (group) => ofAll((sql) => addGroup(sql, group)),
+    removeGroup: (name) => ofAll((sql) => removeGroup(sql, name)),
+    joinGroup: (group, userName) => ofAll((sql) => joinGroup(sql, group, userName)),
+    leaveGroup: (group, userName) => ofAll((sql) => leaveGroup(sql, group, userName)),
+    putRole: (role) => ofAll((sql) => putRole(sql, role)),
+    removeRole: (name) => ofAll((sql) => removeRole(sql, name)),
+    addGrant: (grant) => ofAll((sql) => addGrant(sql, grant, random)),
+    removeGrant: (grant) => ofAll((sql) => removeGrant(sql, grant)),
+    // Nothing in memory depends on one refresh token: it is looked up each time.
+    addRefreshToken: (token) => write((sql) => addRefreshToken(sql, token)),
+    touchRefreshToken: (id, lastUsedAtMs) =>
+      write(async (sql) => {
+        await sql
+          .updateTable('refresh_tokens')
+          .set({ last_used_at_ms: lastUsedAtMs })
+          .where('id', '=', id)
+          .execute();
+      }),
+    removeRefreshToken: (id) =>
+      write(async (sql) => {
+        await sql.deleteFrom('refresh_tokens').where('id', '=', id).execute();
+      }),
+  };
+}
+
+async function addAccount(sql: MainSql, account: Account): Promise<void> {
+  const key = nameKey(account.name);
+  const twin = await sql
+    .selectFrom('accounts')
+    .select('id')
+    .where('kind', '=', account.kind)
+    .where('name_key', '=', key)
+    .executeTakeFirst();
+  if (twin) {
+    throw new StoreConflict('taken', `there is a ${account.kind} named ${quoted(account.name)} already`);
+  }
+  const spent = await sql
+    .selectFrom('spent_ids')
+    .where('id', '=', account.id)
+    .select('id')
+    .executeTakeFirst();
+  if (spent) throw new StoreConflict('taken', 'the id belonged to an account that was removed');
+  await sql
+    .insertInto('accounts')
+    .values({
+      id: account.id,
+      kind: account.kind,
+      name: account.name,
+      name_key: key,
+      secret_hash: account.secretHash,
+      is_disabled: account.isDisabled ? 1 : 0,
+      not_before_ms: account.notBeforeMs,
+      created_at_ms: account.createdAtMs,
+      expires_at_ms: account.expiresAtMs ?? null,
+    })
+    .execute();
+}
+
+/**
+ * Ends what was issued before the instant: access tokens by the stamp, refresh tokens by removing them. The stamp
+ * never goes back, else a clock set back would bring dead tokens to life.
+ */
+async function killTokens(sql: MainSql, id: string, notBeforeMs: number): Promise<void> {
+  const account = await sql
+    .selectFrom('accounts')
+    .select('not_before_ms')
+    .where('id', '=', id)
+    .executeTakeFirst();
+  if (!account) throw unknownAccount();
+  await sql
+    .updateTable('accounts')
+    .set({ not_before_ms: Math.max(account.not_before_ms, notBeforeMs) })
+    .where('id', '=', id)
+    .execute();
+  await sql.deleteFrom('refresh_tokens').where('account_id', '=', id).execute();
+}
+
+/** Grants, memberships and refresh tokens go with it. */
+async function removeAccount(sql: MainSql, id: string): Promise<void> {
+  const removed = await sql.deleteFrom('accounts').where('id', '=', id).executeTakeFirst();
+  if (removed.numDeletedRows === 0n) throw unknownAccount();
+  await sql.insertInto('spent_ids').values({ id }).execute();
+}
+
+function unknownAccount(): StoreConflict {
+  return new StoreConflict('unknown', 'there is no such user or robot (any more)');
+}

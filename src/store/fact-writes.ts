@@ -1,0 +1,126 @@
+import type { Digest, ManifestKind } from '../oci/index.ts';
+import type { Policy } from '../policy/index.ts';
+import type { FactWrites, ScanReport } from '../verdicts/index.ts';
+import { StoreConflict } from './faults.ts';
+import { addWaiver, putPolicy, removePolicy, replaceConfigPolicies } from './policy-writes.ts';
+import { inChunks } from './rows.ts';
+import type { MainSql, MainTables } from './tables.ts';
+import type { Changed, Write } from './transactions.ts';
+
+/** What only the process that reads the configuration does. */
+export interface ConfigPolicyWrites {
+  /** Makes the policies of the configuration file exactly these; policies of other owners stay. */
+  replaceConfigPolicies(policies: readonly Policy[]): Promise<void>;
+}
+
+export function createFactWrites(write: Write<MainTables>): FactWrites & ConfigPolicyWrites {
+  return {
+    seeDigest: (digest, kind, firstSeenAtMs) =>
+      write((sql, changed) => seeDigest(sql, { digest, kind, firstSeenAtMs }, changed)),
+    saveReport: (report) => write((sql, changed) => saveReport(sql, report, changed)),
+    putPolicy: (policy, owner) => write((sql, changed) => putPolicy(sql, policy, owner, changed)),
+    removePolicy: (name) => write((sql, changed) => removePolicy(sql, name, changed)),
+    replaceConfigPolicies: (policies) =>
+      write((sql, changed) => replaceConfigPolicies(sql, policies, changed)),
+    addWaiver: (waiver) => write((sql, changed) => addWaiver(sql, waiver, changed)),
+    removeWaiver: (id) =>
+      write(async (sql, changed) => {
+        const removed = await sql.deleteFrom('waivers').where('id', '=', id).executeTakeFirst();
+        if (removed.numDeletedRows === 0n) return false;
+        changed('policies');
+        return true;
+      }),
+  };
+}
+
+async function seeDigest(
+  sql: MainSql,
+  seen: { readonly digest: Digest; readonly kind: ManifestKind; readonly firstSeenAtMs: number },
+  changed: Changed,
+): Promise<void> {
+  const inserted = await sql
+    .insertInto('digests')
+    .values({
+      digest: seen.digest,
+      kind: seen.kind,
+      first_seen_at_ms: seen.firstSeenAtMs,
+      created_at_ms: null,
+    })
+    .onConflict((conflict) => conflict.doNothing())
+    .executeTakeFirst();
+  if (inserted.numInsertedOrUpdatedRows) changed('facts', seen.digest);
+}
+
+/** What was found in a blob counts for every manifest that names it, so their verdicts go too. */
+async function saveReport(sql: MainSql, report: ScanReport, changed: Changed): Promise<void> {
+  await requireSeen(sql, report.digest);
+  for (const digest of await manifestsSharing(sql, report)) changed('facts', digest);
+  await replaceScan(sql, report);
+  for (const digest of await manifestsSharing(sql, report)) changed('facts', digest);
+  if (report.createdAtMs !== undefined) {
+    await sql
+      .updateTable('digests')
+      .set({ created_at_ms: report.createdAtMs })
+      .where('digest', '=', report.digest)
+      .execute();
+  }
+  changed('facts', report.digest);
+}
+
+async function requireSeen(sql: MainSql, digest: Digest): Promise<void> {
+  const seen = await sql
+    .selectFrom('digests')
+    .select('digest')
+    .where('digest', '=', digest)
+    .executeTakeFirst();
+  if (!seen) {
+    throw new StoreConflict(
+      'unknown',
+      'a report about a digest that was never seen: see it first, then scan',
+    );
+  }
+}
+
+/** Manifests that name a blob in which this scanner, scanning this digest, found something. */
+async function manifestsSharing(sql: MainSql, { digest, scan }: ScanReport): Promise<readonly Digest[]> {
+  const rows = await sql
+    .selectFrom('findings')
+    .innerJoin('manifest_blobs', 'manifest_blobs.blob', 'findings.blob')
+    .select('manifest_blobs.manifest')
+    .distinct()
+    .where('findings.digest', '=', digest)
+    .where('findings.scanner', '=', scan.by)
+    .where('findings.kind', 'in', ['secret', 'malware'])
+    .execute();
+  return rows.map((row) => row.manifest);
+}
+
+async function replaceScan(sql: MainSql, { digest, scan, findings }: ScanReport): Promise<void> {
+  await sql.deleteFrom('scans').where('digest', '=', digest).where('scanner', '=', scan.by).execute();
+  await sql
+    .insertInto('scans')
+    .values({
+      digest,
+      scanner: scan.by,
+      at_ms: scan.atMs,
+      version: scan.version,
+      status: scan.status,
+      reason: scan.reason ?? null,
+    })
+    .execute();
+  const rows = findings.map((finding, position) => ({
+    digest,
+    scanner: scan.by,
+    position,
+    kind: finding.kind,
+    finding: finding.id,
+    severity: finding.severity,
+    title: finding.title,
+    location: finding.location ?? null,
+    blob: finding.blob ?? null,
+    package: finding.package ?? null,
+    installed_version: finding.installedVersion ?? null,
+    fixed_version: finding.fixedVersion ?? null,
+  }));
+  for (const chunk of inChunks(rows)) await sql.insertInto('findings').values(chunk).execute();
+}

@@ -1,0 +1,10 @@
+/**
+ * SQL: implements the ports of auth/, content/, verdicts/ and audit/ that keep something. One process of a node
+ * opens it for writing, the others for reading. Entered by app/ alone; what is SQLite's own is in sqlite/.
+ */
+
+export type { ConfigPolicyWrites } from './fact-writes.ts';
+export type { ConflictReason } from './faults.ts';
+export { StoreConflict, StoreUnavailable } from './faults.ts';
+export type { StoreOptions, StoreReads, StoreWrites, StoreWritesParts } from './open.ts';
+export { openStoreReads, openStoreWrites } from './open.ts';

@@ -1,0 +1,206 @@
+import type { LinkResult, NewManifestLink } from '../content/index.ts';
+import {
+  type Descriptor,
+  type Digest,
+  MANIFEST_TYPES,
+  type Manifest,
+  type Repository,
+} from '../oci/index.ts';
+import { toJsonText } from './json-text.ts';
+import { inChunks } from './rows.ts';
+import type { MainSql } from './tables.ts';
+import type { Changed } from './transactions.ts';
+
+/** Something that a manifest names and that lies in the repository as a blob. */
+interface NamedBlob {
+  readonly descriptor: Descriptor;
+  readonly place: 'config' | 'layer' | 'child';
+  /** A layer with addresses elsewhere (non-distributable): clients fetch it there. */
+  readonly mayBeAbsent: boolean;
+}
+
+/**
+ * Links a manifest, its tags and what it names, or says what is missing and changes nothing.
+ *
+ * @see OCI distribution-spec 1.1, "Pushing manifests": MANIFEST_BLOB_UNKNOWN.
+ */
+export async function linkManifest(
+  sql: MainSql,
+  link: NewManifestLink,
+  changed: Changed,
+): Promise<LinkResult> {
+  const blobs = namedBlobs(link.manifest);
+  const held = await heldBlobs(sql, link.repository, blobs);
+  if (link.requireContent) {
+    const missing = await firstMissing(sql, link, blobs, held);
+    if (missing) return { ok: false, missing };
+  }
+  await keepManifest(sql, link, blobs, changed);
+  await keepLink(sql, link);
+  await keepBlobLinks(
+    sql,
+    link,
+    link.requireContent ? blobs.filter((blob) => held.has(digestOf(blob))) : blobs,
+  );
+  for (const tag of link.tags) {
+    const values = { digest: link.digest, set_at_ms: link.nowMs };
+    await sql
+      .insertInto('tags')
+      .values({ repository: link.repository, tag, ...values })
+      .onConflict((conflict) => conflict.columns(['repository', 'tag']).doUpdateSet(values))
+      .execute();
+  }
+  changed('links', link.repository);
+  return { ok: true };
+}
+
+const digestOf = (blob: NamedBlob): Digest => blob.descriptor.digest;
+
+/** Each once; a digest that is config and layer at the same time is a config, which must be there. */
+function namedBlobs(manifest: Manifest): readonly NamedBlob[] {
+  const config = manifest.config ? [manifest.config] : [];
+  // An index may list what is no manifest (BuildKit's caches list layers); those are blobs.
+  const children = manifest.manifests.filter((child) => !isManifest(child));
+  const all: readonly NamedBlob[] = [
+    ...manifest.layers.map((descriptor) => ({
+      descriptor,
+      place: 'layer' as const,
+      mayBeAbsent: descriptor.urls.length > 0,
+    })),
+    ...children.map((descriptor) => ({ descriptor, place: 'child' as const, mayBeAbsent: false })),
+    ...config.map((descriptor) => ({ descriptor, place: 'config' as const, mayBeAbsent: false })),
+  ];
+  return [...new Map(all.map((blob) => [digestOf(blob), blob])).values()];
+}
+
+function isManifest(descriptor: Descriptor): boolean {
+  return MANIFEST_TYPES.includes(descriptor.mediaType);
+}
+
+/**
+ * The blobs that somebody put into the repository. One that is merely `cached` may be evicted at any moment, so a
+ * manifest of the origin must not rest on it; a pusher's HEAD makes it pending.
+ */
+async function heldBlobs(
+  sql: MainSql,
+  repository: Repository,
+  blobs: readonly NamedBlob[],
+): Promise<ReadonlySet<Digest>> {
+  const held = new Set<Digest>();
+  for (const chunk of inChunks(blobs)) {
+    const rows = await sql
+      .selectFrom('repository_blobs')
+      .select('digest')
+      .where('repository', '=', repository)
+      .where('owner', 'in', ['origin', 'pending'])
+      .where('digest', 'in', chunk.map(digestOf))
+      .execute();
+    for (const row of rows) held.add(row.digest);
+  }
+  return held;
+}
+
+async function firstMissing(
+  sql: MainSql,
+  link: NewManifestLink,
+  blobs: readonly NamedBlob[],
+  held: ReadonlySet<Digest>,
+): Promise<Digest | undefined> {
+  const missing = blobs.find((blob) => !blob.mayBeAbsent && !held.has(digestOf(blob)));
+  if (missing) return digestOf(missing);
+  const children = link.manifest.manifests.filter(isManifest).map((child) => child.digest);
+  const linked = new Set<Digest>();
+  for (const chunk of inChunks(children)) {
+    const rows = await sql
+      .selectFrom('repository_manifests')
+      .select('digest')
+      .where('repository', '=', link.repository)
+      .where('digest', 'in', chunk)
+      .execute();
+    for (const row of rows) linked.add(row.digest);
+  }
+  return children.find((digest) => !linked.has(digest));
+}
+
+/** What follows from the bytes is kept once; the same digest cannot mean something else the next time. */
+async function keepManifest(
+  sql: MainSql,
+  { digest, manifest, size }: NewManifestLink,
+  blobs: readonly NamedBlob[],
+  changed: Changed,
+): Promise<void> {
+  const inserted = await sql
+    .insertInto('manifests')
+    .values({
+      digest,
+      media_type: manifest.mediaType,
+      kind: manifest.kind,
+      size,
+      artifact_type: manifest.artifactType ?? null,
+      annotations: toJsonText(manifest.annotations),
+      subject: manifest.subject?.digest ?? null,
+      children: toJsonText(manifest.manifests),
+    })
+    .onConflict((conflict) => conflict.doNothing())
+    .executeTakeFirst();
+  if (inserted.numInsertedOrUpdatedRows === 0n) return;
+  for (const chunk of inChunks(blobs)) {
+    await sql
+      .insertInto('manifest_blobs')
+      .values(chunk.map((blob) => ({ manifest: digest, blob: digestOf(blob), place: blob.place })))
+      .execute();
+  }
+  // From now on it shares what was found in the blobs that it names.
+  changed('facts', digest);
+}
+
+/** Who pushed it first stays on record: pushing it again must not make it somebody else's. */
+async function keepLink(sql: MainSql, link: NewManifestLink): Promise<void> {
+  await sql
+    .insertInto('repository_manifests')
+    .values({
+      repository: link.repository,
+      digest: link.digest,
+      owner: link.requireContent ? 'origin' : 'cached',
+      subject: link.manifest.subject?.digest ?? null,
+      pushed_by: link.pushedBy ?? null,
+      linked_at_ms: link.nowMs,
+    })
+    .onConflict((conflict) =>
+      conflict.columns(['repository', 'digest']).doUpdateSet((row) => ({
+        // What is the origin's already stays so.
+        ...(link.requireContent ? { owner: 'origin' as const } : {}),
+        pushed_by: row.fn.coalesce('repository_manifests.pushed_by', 'excluded.pushed_by'),
+      })),
+    )
+    .execute();
+}
+
+/** `origin`, or `cached` for what lies upstream; what is `origin` already stays so. */
+async function keepBlobLinks(
+  sql: MainSql,
+  link: NewManifestLink,
+  blobs: readonly NamedBlob[],
+): Promise<void> {
+  const owner = link.requireContent ? 'origin' : 'cached';
+  for (const chunk of inChunks(blobs)) {
+    await sql
+      .insertInto('repository_blobs')
+      .values(
+        chunk.map(({ descriptor }) => ({
+          repository: link.repository,
+          digest: descriptor.digest,
+          owner,
+          size: descriptor.size,
+          until_ms: null,
+        })),
+      )
+      .onConflict((conflict) =>
+        conflict
+          .columns(['repository', 'digest'])
+          .doUpdateSet({ owner, until_ms: null })
+          .where('repository_blobs.owner', '!=', 'origin'),
+      )
+      .execute();
+  }
+}

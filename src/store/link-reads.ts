@@ -1,0 +1,183 @@
+import type { LinkReads, Page, StoredManifest } from '../content/index.ts';
+import type { Descriptor, Digest, Repository, Tag } from '../oci/index.ts';
+import type { ManifestReads } from '../verdicts/index.ts';
+import { fromJsonText } from './json-text.ts';
+import { clampLimit, optional } from './rows.ts';
+import type { MainSql } from './tables.ts';
+import { snapshot } from './transactions.ts';
+
+export function createLinkReads(sql: MainSql): LinkReads {
+  return {
+    async findTag(repository, tag) {
+      const row = await sql
+        .selectFrom('tags')
+        .select('digest')
+        .where('repository', '=', repository)
+        .where('tag', '=', tag)
+        .executeTakeFirst();
+      return row?.digest;
+    },
+    listTags: (repository, page) => listTags(sql, repository, page),
+    async listRepositories(page) {
+      const rows = await sql
+        .selectFrom('repository_manifests')
+        .select('repository')
+        .distinct()
+        .where('repository', '>', afterLast<Repository>(page))
+        .orderBy('repository')
+        .limit(clampLimit(page.limit))
+        .execute();
+      return rows.map((row) => row.repository);
+    },
+    async findManifest(repository, digest) {
+      const row = await selectManifests(sql, repository)
+        .where('repository_manifests.digest', '=', digest)
+        .executeTakeFirst();
+      return row && toStoredManifest(row);
+    },
+    listManifests: (repository, page) => snapshot(sql, (now) => listManifests(now, repository, page)),
+    findBlob: (repository, digest) =>
+      sql
+        .selectFrom('repository_blobs')
+        .select(['owner', 'size'])
+        .where('repository', '=', repository)
+        .where('digest', '=', digest)
+        .executeTakeFirst()
+        .then((row) => row && { owner: row.owner, size: row.size }),
+    manifestsNaming: (repository, blob) => manifestsNaming(sql, repository, blob),
+    childrenOf: (digest) => childrenOf(sql, digest),
+    async listReferrers(repository, subject, filter) {
+      let query = selectManifests(sql, repository)
+        .where('repository_manifests.subject', '=', subject)
+        .where('repository_manifests.digest', '>', afterLast<Digest>(filter))
+        .limit(clampLimit(filter.limit));
+      if (filter.artifactType !== undefined) {
+        query = query.where('manifests.artifact_type', '=', filter.artifactType);
+      }
+      return (await query.execute()).map(toStoredManifest);
+    },
+  };
+}
+
+export function createManifestReads(sql: MainSql): ManifestReads {
+  return {
+    async findManifestShape(repository, digest) {
+      const row = await sql
+        .selectFrom('repository_manifests')
+        .innerJoin('manifests', 'manifests.digest', 'repository_manifests.digest')
+        .select(['manifests.kind', 'manifests.children'])
+        .where('repository_manifests.repository', '=', repository)
+        .where('repository_manifests.digest', '=', digest)
+        .executeTakeFirst();
+      return row && { kind: row.kind, children: fromJsonText(row.children) };
+    },
+    manifestsNaming: (repository, blob) => manifestsNaming(sql, repository, blob),
+  };
+}
+
+/**
+ * What a page begins after, as the column's type. It is compared as text and nothing else, so a `last` that could
+ * be no name at all (threats N-19) only marks a place in byte order.
+ */
+function afterLast<Key extends string>(page: Page): Key {
+  return (page.last ?? '') as Key;
+}
+
+function selectManifests(sql: MainSql, repository: Repository) {
+  return sql
+    .selectFrom('repository_manifests')
+    .innerJoin('manifests', 'manifests.digest', 'repository_manifests.digest')
+    .select([
+      'manifests.digest',
+      'manifests.media_type',
+      'manifests.kind',
+      'manifests.size',
+      'manifests.artifact_type',
+      'manifests.annotations',
+      'manifests.subject',
+      'repository_manifests.pushed_by',
+    ])
+    .where('repository_manifests.repository', '=', repository)
+    .orderBy('repository_manifests.digest');
+}
+
+type ManifestRow = Awaited<ReturnType<ReturnType<typeof selectManifests>['execute']>>[number];
+
+function toStoredManifest(row: ManifestRow): StoredManifest {
+  return {
+    digest: row.digest,
+    mediaType: row.media_type,
+    kind: row.kind,
+    size: row.size,
+    ...optional('artifactType', row.artifact_type),
+    annotations: fromJsonText(row.annotations),
+    ...optional('subject', row.subject),
+    ...optional('pushedBy', row.pushed_by),
+  };
+}
+
+async function listTags(sql: MainSql, repository: Repository, page: Page): Promise<readonly Tag[]> {
+  const rows = await sql
+    .selectFrom('tags')
+    .select('tag')
+    .where('repository', '=', repository)
+    .where('tag', '>', afterLast<Tag>(page))
+    .orderBy('tag')
+    .limit(clampLimit(page.limit))
+    .execute();
+  return rows.map((row) => row.tag);
+}
+
+async function listManifests(
+  sql: MainSql,
+  repository: Repository,
+  page: Page,
+): ReturnType<LinkReads['listManifests']> {
+  const rows = await selectManifests(sql, repository)
+    .where('repository_manifests.digest', '>', afterLast<Digest>(page))
+    .limit(clampLimit(page.limit))
+    .execute();
+  const first = rows[0];
+  const last = rows.at(-1);
+  if (!first || !last) return [];
+  const tags = await sql
+    .selectFrom('tags')
+    .select(['digest', 'tag'])
+    .where('repository', '=', repository)
+    .where('digest', '>=', first.digest)
+    .where('digest', '<=', last.digest)
+    .orderBy('tag')
+    .execute();
+  const tagsByDigest = Map.groupBy(tags, (row) => row.digest);
+  return rows.map((row) => ({
+    ...toStoredManifest(row),
+    tags: (tagsByDigest.get(row.digest) ?? []).map(({ tag }) => tag),
+  }));
+}
+
+/** An index that lists the blob as a child does not count: a child is judged by what it is itself. */
+async function manifestsNaming(
+  sql: MainSql,
+  repository: Repository,
+  blob: Digest,
+): Promise<readonly Digest[]> {
+  const rows = await sql
+    .selectFrom('manifest_blobs')
+    .innerJoin('repository_manifests', 'repository_manifests.digest', 'manifest_blobs.manifest')
+    .select('manifest_blobs.manifest')
+    .where('manifest_blobs.blob', '=', blob)
+    .where('manifest_blobs.place', 'in', ['config', 'layer'])
+    .where('repository_manifests.repository', '=', repository)
+    .orderBy('manifest_blobs.manifest')
+    .execute();
+  return rows.map((row) => row.manifest);
+}
+
+async function childrenOf(sql: MainSql, digest: Digest): Promise<readonly Descriptor[]> {
+  const row = await sql
+    .selectFrom('manifests')
+    .select('children')
+    .where('digest', '=', digest)
+    .executeTakeFirst();
+  return row ? fromJsonText(row.children) : [];
+}

@@ -1,0 +1,176 @@
+import type { Migration } from './migrate.ts';
+
+/**
+ * `dockgate.db`. Text compares by its bytes (SQLite's `binary`, the default), so keys come in byte order. A step
+ * that was released is never edited; a change is a new step at the end.
+ */
+const ACCOUNTS: Migration = {
+  name: 'accounts, groups, roles, grants',
+  statements: [
+    `create table accounts (
+      id text primary key,
+      kind text not null check (kind in ('user', 'robot')),
+      name text not null,
+      name_key text not null,
+      secret_hash text not null,
+      is_disabled integer not null check (is_disabled in (0, 1)),
+      not_before_ms integer not null,
+      created_at_ms integer not null,
+      expires_at_ms integer,
+      unique (kind, name_key)
+    ) strict, without rowid`,
+    'create table spent_ids (id text primary key) strict, without rowid',
+    `create table groups (
+      id text primary key,
+      name text not null,
+      name_key text not null unique
+    ) strict, without rowid`,
+    `create table group_members (
+      group_id text not null references groups (id) on delete cascade,
+      account_id text not null references accounts (id) on delete cascade,
+      primary key (group_id, account_id)
+    ) strict, without rowid`,
+    'create index group_members_by_account on group_members (account_id)',
+    `create table roles (
+      name text primary key,
+      actions text not null,
+      is_built_in integer not null check (is_built_in in (0, 1))
+    ) strict, without rowid`,
+    `create table grants (
+      id text primary key,
+      role text not null references roles (name),
+      pattern text not null,
+      subject_kind text not null check (subject_kind in ('user', 'group', 'robot', 'anonymous')),
+      account_id text references accounts (id) on delete cascade,
+      group_id text references groups (id) on delete cascade,
+      effect text not null check (effect in ('allow', 'deny')),
+      from_ms integer,
+      until_ms integer,
+      check ((account_id is not null) = (subject_kind in ('user', 'robot'))),
+      check ((group_id is not null) = (subject_kind = 'group'))
+    ) strict, without rowid`,
+    'create index grants_by_account on grants (account_id) where account_id is not null',
+    'create index grants_by_group on grants (group_id) where group_id is not null',
+    'create index grants_by_role on grants (role)',
+    `create table refresh_tokens (
+      id text primary key,
+      account_id text not null references accounts (id) on delete cascade,
+      service text not null,
+      client_id text not null,
+      secret_hash text not null,
+      created_at_ms integer not null,
+      last_used_at_ms integer not null
+    ) strict, without rowid`,
+    'create index refresh_tokens_by_account on refresh_tokens (account_id, last_used_at_ms)',
+  ],
+};
+
+const LINKS: Migration = {
+  name: 'manifests, and which repository holds what',
+  statements: [
+    `create table manifests (
+      digest text primary key,
+      media_type text not null,
+      kind text not null check (kind in ('image', 'artifact', 'index')),
+      size integer not null,
+      artifact_type text,
+      annotations text not null,
+      subject text,
+      children text not null
+    ) strict, without rowid`,
+    `create table manifest_blobs (
+      manifest text not null references manifests (digest) on delete cascade,
+      blob text not null,
+      place text not null check (place in ('config', 'layer', 'child')),
+      primary key (manifest, blob)
+    ) strict, without rowid`,
+    'create index manifest_blobs_by_blob on manifest_blobs (blob, manifest)',
+    `create table repository_manifests (
+      repository text not null,
+      digest text not null references manifests (digest),
+      owner text not null check (owner in ('origin', 'cached')),
+      subject text,
+      pushed_by text,
+      linked_at_ms integer not null,
+      primary key (repository, digest)
+    ) strict, without rowid`,
+    'create index repository_manifests_by_digest on repository_manifests (digest)',
+    `create index repository_manifests_by_subject on repository_manifests (repository, subject, digest)
+      where subject is not null`,
+    `create table repository_blobs (
+      repository text not null,
+      digest text not null,
+      owner text not null check (owner in ('origin', 'pending', 'cached')),
+      size integer not null,
+      until_ms integer,
+      primary key (repository, digest),
+      check ((until_ms is not null) = (owner = 'pending'))
+    ) strict, without rowid`,
+    'create index repository_blobs_by_digest on repository_blobs (digest)',
+    "create index repository_blobs_pending on repository_blobs (until_ms) where owner = 'pending'",
+    `create table tags (
+      repository text not null,
+      tag text not null,
+      digest text not null,
+      set_at_ms integer not null,
+      primary key (repository, tag),
+      foreign key (repository, digest) references repository_manifests (repository, digest) on delete cascade
+    ) strict, without rowid`,
+    'create index tags_by_digest on tags (repository, digest)',
+  ],
+};
+
+const FACTS: Migration = {
+  name: 'scans, findings, policies, waivers',
+  statements: [
+    `create table digests (
+      digest text primary key,
+      kind text not null check (kind in ('image', 'artifact', 'index')),
+      first_seen_at_ms integer not null,
+      created_at_ms integer
+    ) strict, without rowid`,
+    `create table scans (
+      digest text not null references digests (digest) on delete cascade,
+      scanner text not null,
+      at_ms integer not null,
+      version text not null,
+      status text not null check (status in ('done', 'unscannable')),
+      reason text,
+      primary key (digest, scanner)
+    ) strict, without rowid`,
+    'create index scans_by_age on scans (scanner, at_ms, digest)',
+    `create table findings (
+      digest text not null,
+      scanner text not null,
+      position integer not null,
+      kind text not null check (kind in ('vulnerability', 'secret', 'malware', 'misconfiguration')),
+      finding text not null,
+      severity text not null,
+      title text not null,
+      location text,
+      blob text,
+      package text,
+      installed_version text,
+      fixed_version text,
+      primary key (digest, scanner, position),
+      foreign key (digest, scanner) references scans (digest, scanner) on delete cascade
+    ) strict, without rowid`,
+    `create index findings_by_blob on findings (blob) where blob is not null and kind in ('secret', 'malware')`,
+    `create table policies (
+      name text primary key,
+      owner text not null check (owner in ('api', 'config', 'shipped')),
+      policy text
+    ) strict, without rowid`,
+    `create table waivers (
+      id text primary key,
+      finding text not null,
+      digest text,
+      pattern text,
+      reason text not null,
+      author text not null,
+      ends_at_ms integer not null
+    ) strict, without rowid`,
+  ],
+};
+
+export const MAIN_MIGRATIONS: readonly Migration[] = [ACCOUNTS, LINKS, FACTS];

@@ -1,0 +1,226 @@
+import type { Kysely } from 'kysely';
+import type { AccessRecord } from '../audit/index.ts';
+import type { Account } from '../auth/index.ts';
+import type { BlobOwner } from '../content/index.ts';
+import type { Descriptor, Digest, ManifestKind, Repository, Tag } from '../oci/index.ts';
+import type { FindingKind, Policy, Severity } from '../policy/index.ts';
+import type { Action, Grant, GrantSubject } from '../roles/index.ts';
+import type { JsonText } from './json-text.ts';
+
+/**
+ * The tables as TypeScript sees them; the same on every database. Truth is 0 or 1, instants are milliseconds,
+ * absent is null. Branded columns hold only what came in branded, so what comes out needs no check.
+ */
+type Flag = 0 | 1;
+
+export interface AccountsTable {
+  id: string;
+  kind: Account['kind'];
+  name: string;
+  /** The name as it is compared: no two accounts of a kind may differ in case only. */
+  name_key: string;
+  secret_hash: string;
+  is_disabled: Flag;
+  not_before_ms: number;
+  created_at_ms: number;
+  expires_at_ms: number | null;
+}
+
+/** Identifiers of removed accounts: never given again, so that a name that returns inherits nothing. */
+interface SpentIdsTable {
+  id: string;
+}
+
+interface GroupsTable {
+  id: string;
+  name: string;
+  name_key: string;
+}
+
+interface GroupMembersTable {
+  group_id: string;
+  account_id: string;
+}
+
+interface RolesTable {
+  name: string;
+  actions: JsonText<readonly Action[]>;
+  is_built_in: Flag;
+}
+
+interface GrantsTable {
+  id: string;
+  role: string;
+  pattern: string;
+  subject_kind: GrantSubject['kind'];
+  /** Set for a user or robot. */
+  account_id: string | null;
+  /** Set for a group. */
+  group_id: string | null;
+  effect: Grant['effect'];
+  from_ms: number | null;
+  until_ms: number | null;
+}
+
+interface RefreshTokensTable {
+  id: string;
+  account_id: string;
+  service: string;
+  client_id: string;
+  secret_hash: string;
+  created_at_ms: number;
+  last_used_at_ms: number;
+}
+
+/** What follows from a manifest's bytes; the same in every repository. */
+interface ManifestsTable {
+  digest: Digest;
+  media_type: string;
+  kind: ManifestKind;
+  size: number;
+  artifact_type: string | null;
+  annotations: JsonText<Readonly<Record<string, string>>>;
+  subject: Digest | null;
+  children: JsonText<readonly Descriptor[]>;
+}
+
+interface ManifestBlobsTable {
+  manifest: Digest;
+  blob: Digest;
+  /** `child`: an index may list what is no manifest (BuildKit's caches do). */
+  place: 'config' | 'layer' | 'child';
+}
+
+interface RepositoryManifestsTable {
+  repository: Repository;
+  digest: Digest;
+  owner: 'origin' | 'cached';
+  /** Repeated here for the referrers' index. */
+  subject: Digest | null;
+  pushed_by: string | null;
+  linked_at_ms: number;
+}
+
+interface RepositoryBlobsTable {
+  repository: Repository;
+  digest: Digest;
+  owner: BlobOwner;
+  size: number;
+  /** Set while `pending`. */
+  until_ms: number | null;
+}
+
+interface TagsTable {
+  repository: Repository;
+  tag: Tag;
+  digest: Digest;
+  set_at_ms: number;
+}
+
+interface DigestsTable {
+  digest: Digest;
+  kind: ManifestKind;
+  first_seen_at_ms: number;
+  created_at_ms: number | null;
+}
+
+interface ScansTable {
+  digest: Digest;
+  scanner: string;
+  at_ms: number;
+  version: string;
+  status: 'done' | 'unscannable';
+  reason: string | null;
+}
+
+export interface FindingsTable {
+  digest: Digest;
+  scanner: string;
+  /** Place in the report. */
+  position: number;
+  kind: FindingKind;
+  finding: string;
+  severity: Severity;
+  title: string;
+  location: string | null;
+  blob: Digest | null;
+  package: string | null;
+  installed_version: string | null;
+  fixed_version: string | null;
+}
+
+interface PoliciesTable {
+  name: string;
+  owner: 'api' | 'config' | 'shipped';
+  /** Null: removed on purpose; what ships with a new version does not bring it back. */
+  policy: JsonText<Policy> | null;
+}
+
+interface WaiversTable {
+  id: string;
+  finding: string;
+  digest: Digest | null;
+  pattern: string | null;
+  reason: string;
+  author: string;
+  ends_at_ms: number;
+}
+
+/** `dockgate.db` */
+export interface MainTables {
+  accounts: AccountsTable;
+  spent_ids: SpentIdsTable;
+  groups: GroupsTable;
+  group_members: GroupMembersTable;
+  roles: RolesTable;
+  grants: GrantsTable;
+  refresh_tokens: RefreshTokensTable;
+  manifests: ManifestsTable;
+  manifest_blobs: ManifestBlobsTable;
+  repository_manifests: RepositoryManifestsTable;
+  repository_blobs: RepositoryBlobsTable;
+  tags: TagsTable;
+  digests: DigestsTable;
+  scans: ScansTable;
+  findings: FindingsTable;
+  policies: PoliciesTable;
+  waivers: WaiversTable;
+}
+
+interface JobsTable {
+  digest: Digest;
+  repository: Repository;
+  /** The smaller, the more urgent. */
+  priority: number;
+  attempts: number;
+  queued_at_ms: number;
+  not_before_ms: number;
+  /** 0: nobody holds it. */
+  held_until_ms: number;
+}
+
+/** `scans.db` */
+export interface ScanTables {
+  jobs: JobsTable;
+}
+
+interface RecordsTable {
+  leaf: number;
+  time_ms: number;
+  principal: string | null;
+  action: string;
+  outcome: 'allowed' | 'refused';
+  repository: string | null;
+  digest: string | null;
+  address: string | null;
+  record: JsonText<AccessRecord>;
+}
+
+/** `audit-index.db` */
+export interface IndexTables {
+  records: RecordsTable;
+}
+
+export type MainSql = Kysely<MainTables>;
+export type ScanSql = Kysely<ScanTables>;
+export type IndexSql = Kysely<IndexTables>;
