@@ -1,2 +1,7 @@
-/** What the processes of a node, and the replicas of a cluster, tell each other. */
+/** What the processes of a node, and the replicas of a cluster, tell each other. Entered by app/. */
 export type { Rpc, RpcParts } from './ports.ts';
+export { remotePart } from './remote-part.ts';
+export type { RpcClient, RpcClientOptions } from './rpc-client.ts';
+export { connectRpc } from './rpc-client.ts';
+export type { RpcServer, RpcServerOptions } from './rpc-server.ts';
+export { serveRpc } from './rpc-server.ts';

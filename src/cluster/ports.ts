@@ -5,8 +5,9 @@
 export interface Rpc {
   /**
    * @param method `accounts.addGrant`: the part and its function.
-   * @throws {Fault} DG_HOUSEKEEPING_UNAVAILABLE: the other side is away or did not answer in time. A Fault or a
-   *   StoreConflict that the other side threw arrives as the same class with the same code.
+   * @throws {Fault} DG_HOUSEKEEPING_UNAVAILABLE: the other side is away or did not answer in time; whether the call
+   *   took effect is then unknown. A Fault that the other side threw (a StoreConflict, too) arrives as a Fault with
+   *   the same code, message and status; any other error as DG_HOUSEKEEPING_FAILED.
    */
   call(method: string, args: readonly unknown[], options?: { readonly timeoutMs?: number }): Promise<unknown>;
 }
