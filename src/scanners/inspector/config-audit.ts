@@ -1,0 +1,102 @@
+import type { Finding, Severity } from '../../policy/index.ts';
+import { INSPECTOR } from './findings.ts';
+import type { ImageConfig } from './image-config.ts';
+
+/**
+ * Judges how an image is configured.
+ *
+ * @param superusers names that the image's `/etc/passwd` gives user id 0.
+ * @see CIS Docker Benchmark 1.6, chapter 4 (container images and build files) and 5.7 (no sshd)
+ */
+export function auditConfig(config: ImageConfig, superusers: readonly string[]): readonly Finding[] {
+  return [
+    ...auditUser(config.user, superusers),
+    ...auditHealthcheck(config.healthcheck),
+    ...auditHistory(config.history),
+    ...auditPorts(config.exposedPorts),
+    ...auditBase(config.labels),
+  ];
+}
+
+function auditUser(user: string, superusers: readonly string[]): readonly Finding[] {
+  const name = (user.split(':', 1)[0] ?? '').trim();
+  if (!isSuperuser(name, superusers)) return [];
+  const stated = user === '' ? 'no USER is stated' : `USER is ${user}`;
+  return [
+    finding('cis-4.1', 'high', `runs as root (${stated}): create a user and end the Dockerfile with USER`),
+  ];
+}
+
+/** Docker reads the user by Go's Atoi, which takes `00`, `+0` and `-0` for 0. */
+function isSuperuser(name: string, superusers: readonly string[]): boolean {
+  return name === '' || name === 'root' || /^[+-]?0+$/.test(name) || superusers.includes(name);
+}
+
+function auditHealthcheck(test: readonly string[] | undefined): readonly Finding[] {
+  if (test && test.length > 0 && test[0]?.toUpperCase() !== 'NONE') return [];
+  return [finding('cis-4.6', 'low', 'no HEALTHCHECK: add one, so that a hung container is noticed')];
+}
+
+function auditHistory(history: readonly string[]): readonly Finding[] {
+  const found: Finding[] = [];
+  const added = history.map(argumentsOfAdd);
+  if (added.some((words) => words.some(isRemote))) {
+    found.push(
+      finding(
+        'cis-4.9-remote',
+        'medium',
+        'ADD fetches from the network: fetch by RUN and check a sum, or COPY',
+      ),
+    );
+  }
+  if (added.some((words) => !words.some(isRemote) && addsBesideRoot(words))) {
+    found.push(finding('cis-4.9', 'low', 'ADD unpacks archives unasked: use COPY'));
+  }
+  if (history.some(updatesOnly)) {
+    found.push(
+      finding('cis-4.7', 'low', 'a RUN only updates the package lists: put update and install into one RUN'),
+    );
+  }
+  return found;
+}
+
+/** What stands behind ADD in a step, by the classic builder or by BuildKit; empty for every other step. */
+function argumentsOfAdd(step: string): readonly string[] {
+  const words = step
+    .replace(/^\s*\/bin\/sh -c #\(nop\)/, '')
+    .replace(/#\s*buildkit\s*$/, '')
+    .trim()
+    .split(/\s+/);
+  return words[0]?.toUpperCase() === 'ADD' ? words.slice(1) : [];
+}
+
+function isRemote(word: string): boolean {
+  return /^(?:(?:https?|ftp|git|ssh):\/\/|git@)/i.test(word);
+}
+
+/** A base image begins by unpacking its root file system with ADD, which is what ADD is for. */
+function addsBesideRoot(words: readonly string[]): boolean {
+  return words.length > 0 && words.at(-1) !== '/';
+}
+
+function updatesOnly(step: string): boolean {
+  const updates = /\b(?:apt-get|apt|aptitude)\s+(?:-\S+\s+)*update\b|\bapk\s+(?:-\S+\s+)*update\b/.test(step);
+  return updates && !/\b(?:install|upgrade|dist-upgrade|full-upgrade|build-dep|add)\b/.test(step);
+}
+
+function auditPorts(ports: readonly string[]): readonly Finding[] {
+  if (!ports.some((port) => /^0*22(?:\/|$)/.test(port.trim()))) return [];
+  return [finding('cis-5.7', 'medium', 'port 22 is exposed: do without an SSH server, use exec instead')];
+}
+
+function auditBase(labels: Readonly<Record<string, string>>): readonly Finding[] {
+  const base = labels['org.opencontainers.image.base.name'];
+  if (base === undefined || !/(?::latest|\/[^/:@]+)$/.test(base)) return [];
+  return [
+    finding('base-image-latest', 'low', 'built on a tag that moves (latest): name a version or a digest'),
+  ];
+}
+
+function finding(id: string, severity: Severity, title: string): Finding {
+  return { kind: 'misconfiguration', id, severity, title, by: INSPECTOR, location: 'config' };
+}
