@@ -15,13 +15,13 @@ export interface Unproved {
 
 /** Every cause looks the same to the caller: which names exist, and how far a forgery came, is nobody's business. */
 export function notAccepted(reason: string, principalName?: string): Unproved {
-  const message = 'name, password or token not accepted: check them or sign in again';
+  const message = 'dockgate: name, password or token not accepted: check them or sign in again';
   return unproved(refuse('UNAUTHORIZED', message), reason, principalName);
 }
 
 export function tooManyAttempts(delayMs: number, principalName?: string): Unproved {
   const seconds = Math.max(1, Math.ceil(delayMs / 1000));
-  const message = `too many attempts to sign in, try again in ${seconds} s`;
+  const message = `dockgate: too many attempts to sign in, try again in ${seconds} s`;
   const refusal = refuse('TOOMANYREQUESTS', message, { headers: { 'Retry-After': String(seconds) } });
   return unproved(refusal, 'limit.sign-in', principalName);
 }

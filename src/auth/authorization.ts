@@ -23,7 +23,7 @@ export function authorizationOf(rawHeaders: readonly string[]): AuthorizationHea
     (_, index) => index % 2 === 1 && rawHeaders[index - 1]?.toLowerCase() === 'authorization',
   );
   if (values.length <= 1) return { ok: true, authorization: values[0] };
-  const message = 'the request holds more than one Authorization header; send one';
+  const message = 'dockgate: the request holds more than one Authorization header; send one';
   return {
     ok: false,
     refusal: refuse('UNAUTHORIZED', message, { status: 400 }),

@@ -8,13 +8,13 @@ export { authorizationOf, parseAuthorization } from './authorization.ts';
 export type { Directory, DirectoryOptions, DirectoryParts } from './directory.ts';
 export { createDirectory } from './directory.ts';
 export type { Identity, IdentityVia } from './identity.ts';
-export { ANONYMOUS, ANONYMOUS_IDENTITY, LOCAL_IDENTITY } from './identity.ts';
+export { ANONYMOUS_IDENTITY, LOCAL_IDENTITY } from './identity.ts';
 export type { KeyRingParts, OpenKeyRing } from './key-ring.ts';
 export { addTokenKey, ensureTokenKey, openKeyRing, printJwks, removeTokenKey } from './key-ring.ts';
 export { parseAccountName } from './names.ts';
 export { passwordProblem } from './password-floor.ts';
 export type { PasswordHasher, PasswordHashOptions } from './password-hash.ts';
-export { createPasswordHasher, DEFAULT_PASSWORD_HASH_OPTIONS, PASSWORD_BYTES_MAX } from './password-hash.ts';
+export { createPasswordHasher, DEFAULT_PASSWORD_HASH_OPTIONS } from './password-hash.ts';
 export type {
   Access,
   Account,

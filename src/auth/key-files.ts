@@ -72,12 +72,17 @@ export function writeKeyFile(directory: string, createdAtMs: number, pem: string
 /** Removes what a crash left of a key that was being written; it was never in use. */
 export function removeUnfinished(directory: string): void {
   for (const name of listDirectory(directory)) {
-    if (TEMPORARY_FILE.test(name)) unlinkSync(join(directory, name));
+    if (TEMPORARY_FILE.test(name)) removeKeyFile(join(directory, name));
   }
 }
 
+/** @throws {StartError} it cannot be removed. */
 export function removeKeyFile(path: string): void {
-  unlinkSync(path);
+  try {
+    unlinkSync(path);
+  } catch (cause) {
+    throw new StartError(`cannot remove ${path}: ${reasonOf(cause)}. Remove it by hand.`);
+  }
 }
 
 function readKeyFile(path: string, createdAtMs: number): KeyFile {

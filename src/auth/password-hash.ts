@@ -103,7 +103,7 @@ function compute(password: string, phc: Phc): Promise<Buffer> {
 }
 
 function tooBusy(): Refusal {
-  const message = 'too many people are signing in at this moment, try again in a few seconds';
+  const message = 'dockgate: too many people are signing in at this moment, try again in a few seconds';
   return refuse('TOOMANYREQUESTS', message, { headers: { 'Retry-After': '3' } });
 }
 

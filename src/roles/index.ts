@@ -1,11 +1,11 @@
 /** Who may do what: pure decisions over principals, grants, scopes. Entered by auth/, store/, cluster/, gateway/, api/. */
 
-export { authorize, isLiveGrant } from './authorize.ts';
-export { BUILT_IN_ROLES, isSystemAction, parseAction } from './built-in.ts';
+export { authorize } from './authorize.ts';
+export { BUILT_IN_ROLES, parseAction } from './built-in.ts';
 export type { GrantScopesRequest } from './grant-scopes.ts';
 export { grantScopes } from './grant-scopes.ts';
 export type { ScopesResult } from './scopes.ts';
-export { holdsCatalog, parseScopes, printScope, scopeActions, scopesHold } from './scopes.ts';
+export { holdsCatalog, parseScopes, printScope, scopeActions } from './scopes.ts';
 export type {
   Action,
   Authorization,

@@ -8,7 +8,7 @@ const WORDS: Readonly<Record<'pull' | 'push' | 'delete', readonly Action[]>> = {
   push: ['push', 'tag.create', 'tag.overwrite', 'referrers.push'],
   delete: ['delete'],
 };
-export const SCOPE_WORDS = ['pull', 'push', 'delete'] as const;
+const SCOPE_WORDS = ['pull', 'push', 'delete'] as const;
 export type ScopeWord = (typeof SCOPE_WORDS)[number];
 
 // What these two let through, written out in full, still fits into a token that we accept (8 KiB).

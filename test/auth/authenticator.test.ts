@@ -110,7 +110,7 @@ describe('a header that proves nothing', () => {
       assert.equal(result.refusal.status, 401);
       assert.equal(
         result.refusal.message,
-        'name, password or token not accepted: check them or sign in again',
+        'dockgate: name, password or token not accepted: check them or sign in again',
       );
     });
   }

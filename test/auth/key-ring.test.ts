@@ -239,6 +239,13 @@ describe('the key ring', () => {
     );
   });
 
+  it('S-03 says what to remove when it cannot clean up or write', () => {
+    mkdirSync(`${path(clock.nowMs())}.new`, { recursive: true, mode: 0o700 });
+    assert.throws(() => addTokenKey(directory, { clock }), /cannot write the token key .*EEXIST/);
+    assert.throws(() => ensureTokenKey(directory, { clock }), /cannot remove .*\.pem\.new/);
+    assert.throws(() => addTokenKey(join(`${process.execPath}`, 'keys'), { clock }), StartError);
+  });
+
   it('stops the start when the directory is a file', () => {
     writeFileSync(directory, '');
     assert.throws(() => ensureTokenKey(directory, { clock }), StartError);
