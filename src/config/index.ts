@@ -1,0 +1,21 @@
+/**
+ * The one schema of settings: reads file, environment and command line, checks them, explains them, prints the
+ * reference. Entered by cli/ and app/; nobody else reads the environment.
+ */
+
+export type { Danger } from './dangerous-environment.ts';
+export { dangerousEnvironment } from './dangerous-environment.ts';
+export type { ConfigOptions, Environment } from './layers.ts';
+export type {
+  Config,
+  ConfigSource,
+  InspectorConfig,
+  LimitsConfig,
+  Loaded,
+  RedisConfig,
+  UpstreamConfig,
+} from './load.ts';
+export { loadConfig } from './load.ts';
+export type { Explained } from './print.ts';
+export { explainConfig } from './print.ts';
+export type { Tree } from './tree.ts';

@@ -1,0 +1,302 @@
+import { availableParallelism } from 'node:os';
+import { join, resolve } from 'node:path';
+import type * as z from 'zod';
+import { SECOND_MS, StartError } from '../base/index.ts';
+import { type Policy, parsePolicyDocument } from '../policy/index.ts';
+import { readCertificates, readConfigFile, readSecretFile } from './files.ts';
+import { type ConfigOptions, type Environment, layEnvironment, layOptions } from './layers.ts';
+import { readAddressPort, type Settings, schema } from './schema.ts';
+import { type KeyPath, printPath, readPath, Tree } from './tree.ts';
+import { readYaml } from './yaml-file.ts';
+
+type Upstream = Settings['upstreams'][number];
+
+/** The configuration after every check: paths absolute, secrets read, defaults filled in. */
+export interface Config extends Pick<Settings, 'port' | 'names' | 'service' | 'node' | 'unmatched'> {
+  /** The file that was read, if any. */
+  readonly file: string | undefined;
+  /** Absent: every address. */
+  readonly listen: string | undefined;
+  readonly ops: { readonly address: string; readonly port: number };
+  /** Without a slash at the end; absent: `https://localhost:PORT`, whatever port it becomes. */
+  readonly publicUrl: string | undefined;
+  /** At least 1. */
+  readonly workers: number;
+  readonly dataDirectory: string;
+  readonly certsDirectory: string;
+  readonly adminPassword: string | undefined;
+  readonly upstreams: readonly UpstreamConfig[];
+  readonly redis: RedisConfig | undefined;
+  /** The SQLite file. */
+  readonly databasePath: string;
+  readonly token: { readonly lifetimeSeconds: number; readonly refreshUnusedMsMax: number };
+  readonly signIn: { readonly freeCount: number; readonly delayMsMax: number };
+  readonly audit: { readonly durability: 'disk' | 'os'; readonly waitMsMax: number };
+  readonly inspector: InspectorConfig;
+  readonly limits: LimitsConfig;
+  readonly policies: readonly Policy[];
+}
+
+export interface InspectorConfig {
+  readonly isEnabled: boolean;
+  /** Of one blob as it is stored. */
+  readonly compressedBytesMax: number;
+  readonly plainBytesMax: number;
+  readonly blobMsMax: number;
+}
+
+export interface LimitsConfig {
+  readonly headerMsMax: number;
+  readonly idleMsMax: number;
+  readonly headerBytesMax: number;
+  /** Of one principal. */
+  readonly uploadSessionsMax: number;
+  readonly pendingMs: number;
+  /** Of one worker. */
+  readonly heldRequestsMax: number;
+  readonly heldPerPrincipalMax: number;
+  readonly holdMsMax: number;
+}
+
+export interface UpstreamConfig extends Pick<Upstream, 'url' | 'tokenRealms' | 'redirectOrigins'> {
+  /** Empty, or ends in `/`. */
+  readonly prefix: string;
+  readonly username?: string;
+  readonly password?: string;
+  /** PEM. */
+  readonly ca?: string;
+}
+
+export interface RedisConfig {
+  readonly url: string;
+  readonly username?: string;
+  readonly password?: string;
+}
+
+export interface Loaded {
+  readonly config: Config;
+  /** What was given and where, for `config explain`. */
+  readonly tree: Tree;
+}
+
+export interface ConfigSource {
+  readonly options: ConfigOptions;
+  readonly environment: Environment;
+  /** What relative paths start from. */
+  readonly directory: string;
+}
+
+const DEFAULT_FILE = join('config', 'dockgate.yaml');
+
+/**
+ * Reads the configuration: file, over it the environment, over that the command line.
+ *
+ * @throws {StartError} everything that is wrong with the values, one line each: where it stands, the key, what is
+ *   allowed. Nothing is guessed and no unknown key is passed over.
+ */
+export async function loadConfig(source: ConfigSource): Promise<Loaded> {
+  const tree = new Tree();
+  const file = await layFile(tree, source);
+  layEnvironment(tree, source.environment);
+  layOptions(tree, source.options);
+  const parsed = schema.safeParse(tree.root);
+  if (!parsed.success) throw problemsOf(tree, parsed.error.issues.flatMap(problemOf));
+  refuseContradictions(tree, parsed.data);
+  return { config: await toConfig(tree, parsed.data, file, source.directory), tree };
+}
+
+async function layFile(tree: Tree, { options, directory }: ConfigSource): Promise<string | undefined> {
+  const name = options.config ?? DEFAULT_FILE;
+  const text = await readConfigFile(resolve(directory, name), options.config === undefined);
+  if (text === undefined) return undefined;
+  readYaml(tree, name, text);
+  return resolve(directory, name);
+}
+
+interface Problem {
+  readonly path: KeyPath;
+  readonly message: string;
+  /** The key itself is wrong, not its value. */
+  readonly isKey?: boolean;
+}
+
+function problemOf(issue: z.core.$ZodIssue): readonly Problem[] {
+  const path = issue.path.filter((step) => typeof step !== 'symbol');
+  if (issue.code !== 'unrecognized_keys') return [{ path, message: issue.message }];
+  return issue.keys.map((key) => ({ path: [...path, key], message: issue.message, isKey: true }));
+}
+
+function problemsOf(tree: Tree, problems: readonly Problem[]): StartError {
+  const lines = problems.map(({ path, message, isKey }) => {
+    const origin = isKey ? tree.keyOriginOf(path) : tree.originOf(path);
+    return `${origin === undefined ? 'configuration' : origin}: ${printPath(path)}: ${message}`;
+  });
+  return new StartError(lines.join('\n'));
+}
+
+function refuseContradictions(tree: Tree, settings: Settings): void {
+  const problems = [
+    ...exclusive(settings, [], 'adminPassword'),
+    ...exclusive(settings.redis, ['redis'], 'password'),
+    ...settings.upstreams.flatMap((upstream, index) => upstreamProblems(settings, upstream, index)),
+  ];
+  const redis = settings.redis;
+  if (redis.url === undefined && (redis.username ?? redis.password ?? redis.passwordFile) !== undefined) {
+    problems.push({ path: ['redis'], message: 'url is missing, username or password is given' });
+  }
+  const ops = readAddressPort(settings.opsListen);
+  const opsPort = settings.opsPort ?? ops?.port;
+  if (settings.port !== 0 && opsPort === settings.port && overlaps(settings.listen, ops?.address)) {
+    problems.push({ path: ['opsListen'], message: `uses port ${settings.port}, which is the gateway's own` });
+  }
+  if (problems.length > 0) throw problemsOf(tree, problems);
+}
+
+function overlaps(listen: string | undefined, ops: string | undefined): boolean {
+  const isEvery = (address: string | undefined) =>
+    address === undefined || address === '0.0.0.0' || address === '::';
+  return isEvery(listen) || isEvery(ops) || listen === ops;
+}
+
+function exclusive<Key extends string>(
+  settings: { readonly [key in Key | `${Key}File`]?: string | undefined },
+  path: KeyPath,
+  key: Key,
+): Problem[] {
+  const file = `${key}File` as const;
+  if (settings[key] === undefined || settings[file] === undefined) return [];
+  return [{ path: [...path, file], message: `given beside ${key}: leave one of the two away` }];
+}
+
+function upstreamProblems(settings: Settings, upstream: Upstream, index: number): readonly Problem[] {
+  const path = ['upstreams', index];
+  const problems = exclusive(upstream, path, 'password');
+  const hasPassword = (upstream.password ?? upstream.passwordFile) !== undefined;
+  if ((upstream.username !== undefined) !== hasPassword) {
+    problems.push({
+      path,
+      message: 'username and password (or passwordFile) belong together: give both or neither',
+    });
+  }
+  const prefix = prefixOf(upstream);
+  if (settings.upstreams.findIndex((other) => prefixOf(other) === prefix) !== index) {
+    problems.push({ path: [...path, 'prefix'], message: 'another upstream has the same prefix' });
+  }
+  return problems;
+}
+
+function prefixOf({ prefix }: Upstream): string {
+  return prefix === '' || prefix.endsWith('/') ? prefix : `${prefix}/`;
+}
+
+async function toConfig(
+  tree: Tree,
+  settings: Settings,
+  file: string | undefined,
+  directory: string,
+): Promise<Config> {
+  const { port, names, service, node, unmatched, listen, token, signIn, audit } = settings;
+  const secrets = createSecrets(tree, directory);
+  const ops = readAddressPort(settings.opsListen) ?? { address: '127.0.0.1', port: 0 };
+  const dataDirectory = resolve(directory, settings.dataDirectory);
+  const database = settings.database.url?.slice('sqlite:'.length);
+  return {
+    ...{ port, names, service, node, unmatched, listen, file, dataDirectory },
+    ops: { address: ops.address, port: settings.opsPort ?? ops.port },
+    publicUrl: settings.publicUrl === undefined ? undefined : new URL(settings.publicUrl).origin,
+    workers: settings.workers === 0 ? availableParallelism() : settings.workers,
+    certsDirectory: resolve(directory, settings.certsDirectory),
+    adminPassword: await secrets.read(settings, [], 'adminPassword'),
+    upstreams: await Promise.all(
+      settings.upstreams.map((upstream, index) => toUpstream(upstream, index, secrets, directory)),
+    ),
+    redis: await toRedis(settings.redis, secrets),
+    databasePath: database === undefined ? join(dataDirectory, 'dockgate.db') : resolve(directory, database),
+    token: { lifetimeSeconds: token.lifetime / SECOND_MS, refreshUnusedMsMax: token.refreshUnused },
+    signIn: { freeCount: signIn.freeAttempts, delayMsMax: signIn.delayMax },
+    audit: { durability: audit.durability, waitMsMax: audit.wait },
+    inspector: toInspector(settings.scanners.inspector),
+    limits: toLimits(settings.limits),
+    policies: readPolicies(tree, settings),
+  };
+}
+
+function toInspector(inspector: Settings['scanners']['inspector']): InspectorConfig {
+  return {
+    isEnabled: inspector.enabled,
+    compressedBytesMax: inspector.blobBytesMax,
+    plainBytesMax: inspector.plainBytesMax,
+    blobMsMax: inspector.blobTimeMax,
+  };
+}
+
+function toLimits(limits: Settings['limits']): LimitsConfig {
+  return {
+    headerMsMax: limits.header,
+    idleMsMax: limits.idle,
+    headerBytesMax: limits.headerBytes,
+    uploadSessionsMax: limits.uploadSessions,
+    pendingMs: limits.upload,
+    heldRequestsMax: limits.heldRequests,
+    heldPerPrincipalMax: limits.heldPerPrincipal,
+    holdMsMax: limits.hold,
+  };
+}
+
+type Secrets = ReturnType<typeof createSecrets>;
+
+function createSecrets(tree: Tree, directory: string) {
+  return {
+    async read<Key extends string>(
+      settings: { readonly [key in Key | `${Key}File`]?: string | undefined },
+      path: KeyPath,
+      key: Key,
+    ): Promise<string | undefined> {
+      const file = settings[`${key}File`];
+      if (file === undefined) return settings[key];
+      const where = [...path, `${key}File`];
+      return readSecretFile(resolve(directory, file), `${tree.originOf(where)}: ${printPath(where)}`);
+    },
+    where: (path: KeyPath) => `${tree.originOf(path)}: ${printPath(path)}`,
+  };
+}
+
+async function toUpstream(
+  upstream: Upstream,
+  index: number,
+  secrets: Secrets,
+  directory: string,
+): Promise<UpstreamConfig> {
+  const { url, username, caFile, tokenRealms, redirectOrigins } = upstream;
+  const path = ['upstreams', index];
+  const password = await secrets.read(upstream, path, 'password');
+  const ca =
+    caFile === undefined
+      ? undefined
+      : await readCertificates(resolve(directory, caFile), secrets.where([...path, 'caFile']));
+  return {
+    ...{ url, tokenRealms, redirectOrigins, prefix: prefixOf(upstream) },
+    ...(username === undefined ? {} : { username }),
+    ...(password === undefined ? {} : { password }),
+    ...(ca === undefined ? {} : { ca }),
+  };
+}
+
+async function toRedis(redis: Settings['redis'], secrets: Secrets): Promise<RedisConfig | undefined> {
+  if (redis.url === undefined) return undefined;
+  const password = await secrets.read(redis, ['redis'], 'password');
+  return {
+    url: redis.url,
+    ...(redis.username === undefined ? {} : { username: redis.username }),
+    ...(password === undefined ? {} : { password }),
+  };
+}
+
+function readPolicies(tree: Tree, settings: Settings): readonly Policy[] {
+  const document = parsePolicyDocument({ policies: settings.policies });
+  if (document.ok) return document.policies;
+  throw problemsOf(
+    tree,
+    document.problems.map(({ path, message }) => ({ path: readPath(path), message })),
+  );
+}

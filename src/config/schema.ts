@@ -1,0 +1,291 @@
+import { isIP } from 'node:net';
+import type * as z from 'zod';
+import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../base/index.ts';
+import { parseRepository } from '../oci/index.ts';
+import {
+  byteCount,
+  duration,
+  flag,
+  list,
+  oneOf,
+  optionalSetting,
+  type RawValue,
+  requiredSetting,
+  section,
+  setting,
+  text,
+  texts,
+  wholeNumber,
+} from './settings.ts';
+
+const path = text('a path', (value) => value !== '' && !value.includes('\0'));
+const hostName = (value: string) =>
+  isIP(value) !== 0 || /^(?:\*\.)?[a-z0-9_-]+(?:\.[a-z0-9_-]+)*$/i.test(value);
+const printable = (value: string) => /^[\x21-\x7e]{1,200}$/.test(value);
+const secret = {
+  ...text('text (quote it if it looks like a number)', (value) => value !== ''),
+  isSecret: true,
+};
+const fileOf = (key: string) =>
+  optionalSetting({ doc: `A file that holds \`${key}\`; one of the two.`, ...path });
+
+const upstream = section('A registry behind the gateway.', {
+  prefix: setting({
+    doc: 'Repositories whose names begin with it are here; it is taken off the name. Empty: all that no other prefix takes.',
+    ...text('empty, or a path such as team or hub/library', isPrefix),
+    default: '',
+  }),
+  url: requiredSetting({
+    doc: 'Where it listens; no path.',
+    ...text('http://host[:port] or https://host[:port]', (value) => isOrigin(value, ['http:', 'https:'])),
+  }),
+  username: optionalSetting({
+    doc: 'Signs in there; every caller shares it.',
+    ...text('a name without colon', isUserName),
+  }),
+  password: optionalSetting({ doc: 'Goes with `username`.', ...secret }),
+  passwordFile: fileOf('password'),
+  caFile: optionalSetting({
+    doc: "Certificates (PEM) that are trusted for this upstream in place of the system's.",
+    ...path,
+  }),
+  tokenRealms: setting({
+    doc: 'Further origins to which its challenge may send the password.',
+    ...texts('origins such as https://auth.corp', (value) => isOrigin(value, ['http:', 'https:'])),
+    default: [],
+  }),
+  redirectOrigins: setting({
+    doc: 'Origins with a private address to which its redirects are followed.',
+    ...texts('origins such as http://store.corp:9000', (value) => isOrigin(value, ['http:', 'https:'])),
+    default: [],
+  }),
+});
+
+/**
+ * Every key of the configuration: what it means, what it accepts, its default. The reference page, the example file
+ * and `config explain` are printed from here.
+ */
+export const schema = section('', {
+  listen: optionalSetting({
+    doc: 'The address that the gateway listens on; every address unless set.',
+    ...text('an IP address', (value) => isIP(value) !== 0),
+  }),
+  port: setting({ doc: 'The TLS port; 0 takes a free one.', ...wholeNumber(0, 65_535), default: 8443 }),
+  opsListen: setting({
+    doc: 'Where /metrics, /healthz and /readyz answer, in plain HTTP: keep it off public networks.',
+    ...text(
+      'ADDRESS:PORT, such as 127.0.0.1:9464 or [::1]:9464',
+      (value) => readAddressPort(value) !== undefined,
+    ),
+    default: '127.0.0.1:9464',
+  }),
+  opsPort: optionalSetting({
+    doc: 'The port of `opsListen`, where only that is to differ.',
+    ...wholeNumber(0, 65_535),
+  }),
+  publicUrl: optionalSetting({
+    doc: 'What clients call the gateway: issuer of tokens, and in what it tells clients. `https://localhost:PORT` unless set.',
+    ...text('https://host[:port]', (value) => isOrigin(value, ['https:'])),
+  }),
+  names: setting({
+    doc: 'Further names and addresses of the gateway: they go into its certificate.',
+    ...texts('host names and addresses', hostName),
+    default: [],
+  }),
+  service: setting({
+    doc: 'Audience of the tokens (`service` in the challenge).',
+    ...text(
+      '1 to 200 printable characters without spaces or quotes',
+      (value) => printable(value) && !/["\\]/.test(value),
+    ),
+    default: 'dockgate',
+  }),
+  node: setting({
+    doc: 'This node in the access log. Changing it begins a new log.',
+    ...text('a-z 0-9 . _ -, at most 63', (value) => /^[a-z0-9][a-z0-9._-]{0,62}$/.test(value)),
+    default: 'node1',
+  }),
+  workers: setting({
+    doc: 'Processes that serve; 0 is one a processor core.',
+    ...wholeNumber(0, 256),
+    default: 0,
+  }),
+  dataDirectory: setting({
+    doc: 'Databases, content, access log and keys (0700).',
+    ...path,
+    default: 'data',
+  }),
+  certsDirectory: setting({
+    doc: 'ca.crt, ca.key, server.crt and server.key: issued at the first start unless your own are there.',
+    ...path,
+    default: 'certs',
+  }),
+  adminPassword: optionalSetting({
+    doc: 'Password of the first user `admin`, at the first start only; generated unless set.',
+    ...secret,
+  }),
+  adminPasswordFile: fileOf('adminPassword'),
+  upstreams: list(
+    'Registries behind the gateway; without any, the embedded registry keeps the images.',
+    upstream,
+  ),
+  redis: section('Shared memory for verdicts; slower without, never less safe.', {
+    url: optionalSetting({
+      doc: 'Redis, by TLS with rediss.',
+      ...text('redis://host[:port][/database] or rediss://…, without password', (value) =>
+        isServerUrl(value, ['redis:', 'rediss:']),
+      ),
+    }),
+    username: optionalSetting({ doc: 'ACL user.', ...text('a name', printable) }),
+    password: optionalSetting({ doc: 'Its password.', ...secret }),
+    passwordFile: fileOf('password'),
+  }),
+  database: section('Where principals, grants, policies and facts are kept.', {
+    url: optionalSetting({
+      doc: 'A SQLite file; `dockgate.db` in the data directory unless set.',
+      ...text('sqlite:PATH', (value) => /^sqlite:[^\0]+$/.test(value)),
+    }),
+  }),
+  token: section('Tokens for clients.', {
+    lifetime: setting({
+      doc: 'Life of an access token. Rights are looked up live, so a longer life keeps nobody in.',
+      ...duration(MINUTE_MS, HOUR_MS),
+      default: '5m',
+    }),
+    refreshUnused: setting({
+      doc: 'A refresh token that was not used for so long is dead.',
+      ...duration(HOUR_MS, 365 * DAY_MS),
+      default: '90d',
+    }),
+  }),
+  signIn: section('Limits on guessing passwords.', {
+    freeAttempts: setting({
+      doc: 'Wrong passwords for one account from one source before delays begin; each further one doubles the delay.',
+      ...wholeNumber(1, 100),
+      default: 5,
+    }),
+    delayMax: setting({ doc: 'Longest delay.', ...duration(SECOND_MS, DAY_MS), default: '5m' }),
+  }),
+  audit: section('The access log.', {
+    durability: setting({
+      doc: '`disk`: on stable storage before the answer leaves. `os`: power loss may lose the last records.',
+      ...oneOf('disk', 'os'),
+      default: 'disk',
+    }),
+    wait: setting({
+      doc: 'A request whose record is not durable after so long is answered 503.',
+      ...duration(SECOND_MS, MINUTE_MS),
+      default: '5s',
+    }),
+  }),
+  scanners: section('What looks into images.', {
+    inspector: section('The built-in scanner for secrets and misconfiguration.', {
+      enabled: setting({
+        doc: 'Off, images under a policy that needs its scan are refused.',
+        ...flag(),
+        default: true,
+      }),
+      blobBytesMax: setting({
+        doc: 'A stored blob larger than this is unscannable, so refused.',
+        ...byteCount('1MiB', '1TiB'),
+        default: '16GiB',
+      }),
+      plainBytesMax: setting({
+        doc: 'The same for its decompressed content.',
+        ...byteCount('1MiB', '4TiB'),
+        default: '64GiB',
+      }),
+      blobTimeMax: setting({
+        doc: 'Longest time for one blob.',
+        ...duration(SECOND_MS, 6 * HOUR_MS),
+        default: '10m',
+      }),
+    }),
+  }),
+  limits: section('How much one caller, connection or process may take.', {
+    header: setting({
+      doc: 'A connection whose request headers are not complete after so long is cut.',
+      ...duration(SECOND_MS, 5 * MINUTE_MS),
+      default: '10s',
+    }),
+    idle: setting({
+      doc: 'Longest silence of a connection, also in the middle of a body.',
+      ...duration(SECOND_MS, HOUR_MS),
+      default: '60s',
+    }),
+    headerBytes: setting({
+      doc: 'Size of all request headers.',
+      ...byteCount('4KiB', '64KiB'),
+      default: '16KiB',
+    }),
+    uploadSessions: setting({
+      doc: 'Uploads that one principal may have open at once.',
+      ...wholeNumber(1, 100_000),
+      default: 200,
+    }),
+    upload: setting({
+      doc: 'An upload, or an uploaded blob that no manifest names, is forgotten after so long.',
+      ...duration(10 * MINUTE_MS, 30 * DAY_MS),
+      default: '24h',
+    }),
+    heldRequests: setting({
+      doc: 'Pulls of one worker that wait for a scan at once; more are told to come back.',
+      ...wholeNumber(1, 100_000),
+      default: 200,
+    }),
+    heldPerPrincipal: setting({ doc: 'The same for one principal.', ...wholeNumber(1, 10_000), default: 10 }),
+    hold: setting({
+      doc: 'Longest wait of a pull for a scan, whatever a policy says.',
+      ...duration(0, 2 * MINUTE_MS),
+      default: '120s',
+    }),
+  }),
+  unmatched: setting({
+    doc: 'What happens to an image in a repository that no policy matches.',
+    ...oneOf('block'),
+    default: 'block',
+  }),
+  policies: setting({
+    doc: 'As in a policy file. Policies given here are owned by this file: the API cannot change them.',
+    accepts: 'a list of policies, in the configuration file',
+    parse: (value: RawValue) => (Array.isArray(value) ? value : undefined),
+    default: [],
+  }),
+});
+
+export type Settings = z.output<typeof schema>;
+
+/** `127.0.0.1:9464`, `[::1]:9464`. */
+export function readAddressPort(
+  value: string,
+): { readonly address: string; readonly port: number } | undefined {
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([0-9.]+)):(\d{1,5})$/.exec(value);
+  const address = match?.[1] ?? match?.[2] ?? '';
+  const port = Number(match?.[3]);
+  return isIP(address) !== 0 && port <= 65_535 ? { address, port } : undefined;
+}
+
+function isPrefix(value: string): boolean {
+  return value === '' || parseRepository(value.replace(/\/$/, '')) !== undefined;
+}
+
+function isUserName(value: string): boolean {
+  return printable(value) && !value.includes(':');
+}
+
+function isOrigin(value: string, protocols: readonly string[]): boolean {
+  return isServerUrl(value, protocols) && new URL(value).pathname === '/' && new URL(value).search === '';
+}
+
+/** A URL with a host and without credentials: those have keys of their own, so that no log prints them. */
+function isServerUrl(value: string, protocols: readonly string[]): boolean {
+  const url = URL.canParse(value) ? new URL(value) : undefined;
+  return (
+    url !== undefined &&
+    protocols.includes(url.protocol) &&
+    url.hostname !== '' &&
+    url.username === '' &&
+    url.password === '' &&
+    url.hash === ''
+  );
+}

@@ -1,0 +1,26 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parse } from 'yaml';
+import { printExample, printReference } from '../../src/config/print.ts';
+import { schema } from '../../src/config/schema.ts';
+
+const read = (...path: string[]) => readFileSync(join(import.meta.dirname, '..', '..', ...path), 'utf8');
+
+describe('what is printed from the schema', () => {
+  it('is the reference page in docs (else: npm run generate)', () => {
+    assert.equal(read('docs', 'configuration.md'), printReference());
+  });
+
+  it('is the example file in config (else: npm run generate)', () => {
+    assert.equal(read('config', 'dockgate.example.yaml'), printExample());
+  });
+
+  it('is an example that the schema accepts when it is uncommented, up to keys that must be filled in', () => {
+    const uncommented = printExample().replace(/^# ?/gm, '');
+    const value = parse(uncommented.slice(uncommented.indexOf('listen:')));
+    for (const upstream of value.upstreams) upstream.url = 'http://127.0.0.1:5000';
+    const result = schema.safeParse(value);
+    assert.deepEqual(result.error?.issues ?? [], []);
+  });
+});
