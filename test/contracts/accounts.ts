@@ -1,0 +1,522 @@
+import assert from 'node:assert/strict';
+import type { Account, NewGrant, RefreshToken } from '../../src/auth/index.ts';
+import { BUILT_IN_ROLES } from '../../src/roles/index.ts';
+import { type OpenStore, withStore } from './store-bench.ts';
+
+const HOUR_MS = 3_600_000;
+
+function account(name: string, overrides: Partial<Account> = {}): Account {
+  return {
+    kind: 'user',
+    id: `id-${name}`,
+    name,
+    secretHash: '$argon2id$v=19$m=1,t=1,p=1$c2FsdA$aGFzaA',
+    isDisabled: false,
+    notBeforeMs: 0,
+    createdAtMs: 1000,
+    ...overrides,
+  };
+}
+
+function grant(role: string, subject: NewGrant['subject'], overrides: Partial<NewGrant> = {}): NewGrant {
+  return { role, pattern: '**', subject, effect: 'allow', ...overrides };
+}
+
+const user = (name: string) => ({ kind: 'user', name }) as const;
+const group = (name: string) => ({ kind: 'group', name }) as const;
+
+function token(id: string, accountId: string, overrides: Partial<RefreshToken> = {}): RefreshToken {
+  return {
+    id,
+    accountId,
+    service: 'dockgate',
+    clientId: 'docker',
+    secretHash: `sha256:${id}`,
+    createdAtMs: 5000,
+    lastUsedAtMs: 5000,
+    ...overrides,
+  };
+}
+
+const conflict = (reason: string, message?: RegExp) => (error: unknown) => {
+  assert.ok(error instanceof Error && 'code' in error && 'reason' in error && 'status' in error);
+  assert.equal(error.code, 'DG_STORE_CONFLICT');
+  assert.equal(error.status, 409);
+  assert.equal(error.reason, reason);
+  if (message) assert.match(error.message, message);
+  return true;
+};
+
+/** What every implementation of AccountReads and AccountWrites does. */
+export function accountsContract(implementation: string, open: OpenStore): void {
+  describe(`accounts in ${implementation}`, () => {
+    const bench = withStore(open);
+    const accounts = () => bench().store.accounts;
+    const accessOf = async (id: string, kind: 'user' | 'robot' = 'user') => {
+      const access = await accounts().readAccess({ kind, id });
+      assert.ok(access);
+      return access;
+    };
+
+    describe('an account', () => {
+      it('is found by id and by name as it was added', async () => {
+        const robot = account('ci', { kind: 'robot', expiresAtMs: 9000, notBeforeMs: 7, isDisabled: true });
+        await accounts().addAccount(robot);
+        assert.deepEqual(await accounts().findAccountById(robot.id), robot);
+        assert.deepEqual(await accounts().findAccountByName('robot', 'ci'), robot);
+        assert.equal(await accounts().findAccountByName('user', 'ci'), undefined);
+        assert.equal(await accounts().findAccountById('nobody'), undefined);
+      });
+
+      it('cannot have the name of another of its kind, whatever the case', async () => {
+        await accounts().addAccount(account('alice'));
+        for (const name of ['alice', 'ALICE', 'ａｌｉｃｅ']) {
+          await assert.rejects(accounts().addAccount(account(name, { id: 'other' })), conflict('taken'));
+        }
+        await accounts().addAccount(account('alice', { id: 'robot-alice', kind: 'robot' }));
+        assert.equal((await accounts().listAccounts('user')).length, 1);
+      });
+
+      it('is found by its name as written only, so that a counter of attempts cannot be fooled by case', async () => {
+        await accounts().addAccount(account('alice'));
+        assert.equal(await accounts().findAccountByName('user', 'Alice'), undefined);
+      });
+
+      it('cannot have the id of another', async () => {
+        await accounts().addAccount(account('alice', { id: 'one' }));
+        await assert.rejects(accounts().addAccount(account('bob', { id: 'one' })), conflict('taken'));
+      });
+
+      it('inherits nothing from one of the same name that was removed (C-15)', async () => {
+        await accounts().addAccount(account('alice', { id: 'first' }));
+        await accounts().addGroup({ id: 'g', name: 'team' });
+        await accounts().joinGroup('team', 'alice');
+        await accounts().addGrant(grant('reader', user('alice')));
+        await accounts().addGrant(grant('developer', group('team')));
+        await accounts().addRefreshToken(token('t', 'first'));
+        await accounts().removeAccount('first');
+        await accounts().addAccount(account('alice', { id: 'second' }));
+        assert.deepEqual((await accessOf('second')).grants, []);
+        assert.equal(await accounts().readAccess({ kind: 'user', id: 'first' }), undefined);
+        assert.equal(await accounts().findRefreshToken('t'), undefined);
+        assert.deepEqual(await accounts().listGroups(), [{ id: 'g', name: 'team', members: [] }]);
+      });
+
+      it('never gets the id of one that was removed (C-15)', async () => {
+        await accounts().addAccount(account('alice', { id: 'first' }));
+        await accounts().removeAccount('first');
+        await assert.rejects(accounts().addAccount(account('bob', { id: 'first' })), conflict('taken'));
+      });
+
+      it('is listed by kind in the order of names', async () => {
+        for (const name of ['carol', 'alice', 'bob']) await accounts().addAccount(account(name));
+        await accounts().addAccount(account('ci', { kind: 'robot' }));
+        assert.deepEqual(
+          (await accounts().listAccounts('user')).map(({ name }) => name),
+          ['alice', 'bob', 'carol'],
+        );
+        assert.deepEqual(
+          (await accounts().listAccounts('robot')).map(({ name }) => name),
+          ['ci'],
+        );
+      });
+
+      it('may be named by hostile text, which stays text (N-19, W-11)', async () => {
+        const names = [`'; drop table accounts; --`, `" or ""="`, '%', '_', '\u0000', '__proto__', '{"a":1}'];
+        for (const [at, name] of names.entries())
+          await accounts().addAccount(account(name, { id: `n${at}` }));
+        for (const [at, name] of names.entries()) {
+          assert.equal((await accounts().findAccountByName('user', name))?.id, `n${at}`);
+        }
+        assert.equal(await accounts().findAccountByName('user', "x' or '1'='1"), undefined);
+        assert.equal((await accounts().listAccounts('user')).length, names.length);
+      });
+
+      it('that is not there cannot be changed', async () => {
+        await assert.rejects(accounts().setSecret('nobody', 'x', 1), conflict('unknown'));
+        await assert.rejects(accounts().setDisabled('nobody', true, 1), conflict('unknown'));
+        await assert.rejects(accounts().revokeTokens('nobody', 1), conflict('unknown'));
+        await assert.rejects(accounts().removeAccount('nobody'), conflict('unknown'));
+        assert.deepEqual(bench().changes, []);
+      });
+    });
+
+    describe('a credential', () => {
+      beforeEach(async () => {
+        await accounts().addAccount(account('alice', { notBeforeMs: 100 }));
+        await accounts().addRefreshToken(token('t', 'id-alice'));
+      });
+
+      it('that is replaced kills the tokens of the one before', async () => {
+        await accounts().setSecret('id-alice', 'new', 6000);
+        const alice = await accounts().findAccountById('id-alice');
+        assert.equal(alice?.secretHash, 'new');
+        assert.equal(alice?.notBeforeMs, 6000);
+        assert.equal(await accounts().findRefreshToken('t'), undefined);
+      });
+
+      it('is dead after disabling, and enabling does not bring it back', async () => {
+        await accounts().setDisabled('id-alice', true, 6000);
+        assert.equal((await accessOf('id-alice')).isActive, false);
+        await accounts().setDisabled('id-alice', false, 6500);
+        const access = await accessOf('id-alice');
+        assert.equal(access.isActive, true);
+        assert.equal(access.notBeforeMs, 6500);
+        assert.equal(await accounts().findRefreshToken('t'), undefined);
+      });
+
+      it('is not revived by an instant that lies before the last one', async () => {
+        await accounts().revokeTokens('id-alice', 9000);
+        await accounts().revokeTokens('id-alice', 8000);
+        assert.equal((await accessOf('id-alice')).notBeforeMs, 9000);
+      });
+
+      it('leaves the tokens of others alone', async () => {
+        await accounts().addAccount(account('bob'));
+        await accounts().addRefreshToken(token('bobs', 'id-bob'));
+        await accounts().revokeTokens('id-alice', 9000);
+        assert.deepEqual(await accounts().findRefreshToken('bobs'), token('bobs', 'id-bob'));
+      });
+    });
+
+    describe('a refresh token', () => {
+      beforeEach(() => accounts().addAccount(account('alice')));
+
+      it('is found, touched and removed', async () => {
+        await accounts().addRefreshToken(token('t', 'id-alice'));
+        await accounts().touchRefreshToken('t', 7000);
+        assert.deepEqual(
+          await accounts().findRefreshToken('t'),
+          token('t', 'id-alice', { lastUsedAtMs: 7000 }),
+        );
+        await accounts().removeRefreshToken('t');
+        assert.equal(await accounts().findRefreshToken('t'), undefined);
+        await accounts().removeRefreshToken('t');
+        await accounts().touchRefreshToken('t', 8000);
+      });
+
+      it('drops the one used longest ago when there are more than 100 (C-16)', async () => {
+        for (let at = 0; at < 100; at++) {
+          await accounts().addRefreshToken(token(`t${at}`, 'id-alice', { lastUsedAtMs: 5000 + at }));
+        }
+        await accounts().touchRefreshToken('t0', 9000);
+        await accounts().addRefreshToken(token('new', 'id-alice', { lastUsedAtMs: 1 }));
+        assert.equal(await accounts().findRefreshToken('t1'), undefined);
+        for (const id of ['t0', 't2', 't99', 'new']) assert.ok(await accounts().findRefreshToken(id), id);
+      });
+
+      it('needs an account', async () => {
+        await assert.rejects(accounts().addRefreshToken(token('t', 'nobody')), conflict('unknown'));
+      });
+    });
+
+    describe('access', () => {
+      beforeEach(() => accounts().addAccount(account('alice')));
+
+      it('holds the grants of the account itself and of its groups, with the actions of their roles', async () => {
+        await accounts().addGroup({ id: 'g', name: 'team' });
+        await accounts().joinGroup('team', 'alice');
+        await accounts().addGrant(grant('reader', user('alice'), { pattern: 'lab/**' }));
+        await accounts().addGrant(
+          grant('developer', group('team'), { effect: 'deny', fromMs: 5, untilMs: 10 }),
+        );
+        await accounts().addAccount(account('bob'));
+        await accounts().addGrant(grant('admin', user('bob')));
+        const { grants } = await accessOf('id-alice');
+        assert.equal(grants.length, 2);
+        const [reader, developer] = ['reader', 'developer'].map((role) =>
+          grants.find((one) => one.role === role),
+        );
+        assert.deepEqual(reader?.subject, { kind: 'user', id: 'id-alice', name: 'alice' });
+        assert.deepEqual(reader?.actions, ['pull', 'list']);
+        assert.equal(reader?.pattern, 'lab/**');
+        assert.deepEqual(developer?.subject, { kind: 'group', id: 'g', name: 'team' });
+        assert.equal(developer?.effect, 'deny');
+        assert.equal(developer?.fromMs, 5);
+        assert.equal(developer?.untilMs, 10);
+      });
+
+      it('tells when a robot ends, and only for its own kind', async () => {
+        await accounts().addAccount(account('ci', { kind: 'robot', expiresAtMs: 4000 }));
+        assert.deepEqual(await accessOf('id-ci', 'robot'), {
+          isActive: true,
+          notBeforeMs: 0,
+          expiresAtMs: 4000,
+          grants: [],
+        });
+        assert.equal(await accounts().readAccess({ kind: 'user', id: 'id-ci' }), undefined);
+      });
+
+      it('of anonymous holds what is granted to anonymous', async () => {
+        await accounts().addGrant(grant('reader', { kind: 'anonymous', name: '' }, { pattern: 'public/**' }));
+        const access = await accounts().readAccess({ kind: 'anonymous', id: '' });
+        assert.equal(access?.isActive, true);
+        assert.deepEqual(
+          access?.grants.map(({ pattern, subject }) => ({ pattern, subject })),
+          [{ pattern: 'public/**', subject: { kind: 'anonymous', id: '', name: 'anonymous' } }],
+        );
+        assert.deepEqual((await accessOf('id-alice')).grants, []);
+      });
+
+      it('of local is not kept here', async () => {
+        assert.equal(await accounts().readAccess({ kind: 'local', id: 'local' }), undefined);
+      });
+
+      it('follows a custom role the moment it changes', async () => {
+        await accounts().putRole({ name: 'scanner', actions: ['pull', 'scan'] });
+        await accounts().addGrant(grant('scanner', user('alice')));
+        await accounts().putRole({ name: 'scanner', actions: ['scan'] });
+        assert.deepEqual((await accessOf('id-alice')).grants[0]?.actions, ['scan']);
+      });
+    });
+
+    describe('a grant', () => {
+      beforeEach(async () => {
+        await accounts().addAccount(account('alice'));
+        await accounts().addGroup({ id: 'g', name: 'team' });
+      });
+
+      it('added again is the one there is; with other dates or effect it is another', async () => {
+        const first = await accounts().addGrant(grant('reader', user('alice')));
+        assert.equal(await accounts().addGrant(grant('reader', user('alice'))), first);
+        for (const other of [{ untilMs: 9 }, { effect: 'deny' }, { pattern: 'a/**' }] as const) {
+          assert.notEqual(await accounts().addGrant(grant('reader', user('alice'), other)), first);
+        }
+        assert.equal((await accounts().listGrants()).length, 4);
+      });
+
+      it('is removed by role, pattern and subject', async () => {
+        await accounts().addGrant(grant('reader', user('alice')));
+        await accounts().addGrant(grant('reader', group('team')));
+        await accounts().addGrant(grant('reader', user('alice'), { pattern: 'a/**' }));
+        assert.equal(await accounts().removeGrant(grant('reader', user('alice'))), true);
+        assert.equal(await accounts().removeGrant(grant('reader', user('alice'))), false);
+        assert.equal((await accounts().listGrants()).length, 2);
+      });
+
+      it('to anonymous is removed like any other', async () => {
+        const anonymous = grant('reader', { kind: 'anonymous', name: 'anonymous' });
+        await accounts().addGrant(anonymous);
+        assert.equal(await accounts().removeGrant(anonymous), true);
+        assert.deepEqual(await accounts().listGrants(), []);
+      });
+
+      it('refers only to what is there', async () => {
+        const cases: readonly [NewGrant, RegExp][] = [
+          [grant('emperor', user('alice')), /no role named "emperor"/],
+          [grant('reader', user('mallory')), /no user named "mallory"/],
+          [grant('reader', group('nobodies')), /no group named "nobodies"/],
+          [grant('reader', { kind: 'robot', name: 'alice' }), /no robot named "alice"/],
+        ];
+        for (const [wrong, message] of cases) {
+          await assert.rejects(accounts().addGrant(wrong), conflict('unknown', message));
+        }
+        assert.deepEqual(await accounts().listGrants(), []);
+      });
+
+      it('has a pattern that can be read and ends after it begins', async () => {
+        for (const pattern of ['', '!lab/**', 'a//b', 'A/**', "'; drop table grants; --"]) {
+          const wrong = grant('reader', user('alice'), { pattern });
+          await assert.rejects(accounts().addGrant(wrong), conflict('invalid'), pattern);
+        }
+        const backwards = grant('reader', user('alice'), { fromMs: 10, untilMs: 10 });
+        await assert.rejects(accounts().addGrant(backwards), conflict('invalid'));
+      });
+
+      it('goes with its group', async () => {
+        await accounts().addGrant(grant('reader', group('team')));
+        await accounts().removeGroup('team');
+        assert.deepEqual(await accounts().listGrants(), []);
+        await accounts().addGroup({ id: 'g2', name: 'team' });
+        assert.deepEqual(await accounts().listGrants(), []);
+        await assert.rejects(accounts().addGroup({ id: 'g', name: 'other' }), conflict('taken'));
+      });
+    });
+
+    describe('a group', () => {
+      it('lists its members by name; joining and leaving twice is once', async () => {
+        for (const name of ['bob', 'alice']) await accounts().addAccount(account(name));
+        await accounts().addGroup({ id: 'g', name: 'team' });
+        for (const name of ['bob', 'alice', 'bob']) await accounts().joinGroup('team', name);
+        assert.deepEqual(await accounts().listGroups(), [
+          { id: 'g', name: 'team', members: ['alice', 'bob'] },
+        ]);
+        await accounts().leaveGroup('team', 'bob');
+        await accounts().leaveGroup('team', 'bob');
+        assert.deepEqual((await accounts().listGroups())[0]?.members, ['alice']);
+      });
+
+      it('is refused when its name is taken or somebody is unknown', async () => {
+        await accounts().addGroup({ id: 'g', name: 'team' });
+        await accounts().addAccount(account('ci', { kind: 'robot' }));
+        await assert.rejects(accounts().addGroup({ id: 'h', name: 'TEAM' }), conflict('taken'));
+        await assert.rejects(accounts().joinGroup('team', 'ci'), conflict('unknown', /no user named "ci"/));
+        await assert.rejects(
+          accounts().joinGroup('none', 'ci'),
+          conflict('unknown', /no group named "none"/),
+        );
+        await assert.rejects(accounts().leaveGroup('none', 'ci'), conflict('unknown'));
+        await assert.rejects(accounts().removeGroup('none'), conflict('unknown'));
+      });
+    });
+
+    describe('a role', () => {
+      it('is there from the start when it is built in, and cannot be changed', async () => {
+        const roles = await accounts().listRoles();
+        for (const role of BUILT_IN_ROLES) {
+          assert.deepEqual(
+            roles.find(({ name }) => name === role.name),
+            role,
+          );
+          await assert.rejects(
+            accounts().putRole({ name: role.name, actions: ['pull'] }),
+            conflict('built-in'),
+          );
+          await assert.rejects(accounts().removeRole(role.name), conflict('built-in'));
+        }
+        assert.equal(roles.length, BUILT_IN_ROLES.length);
+      });
+
+      it('of our own can be added, replaced and removed', async () => {
+        await accounts().putRole({ name: 'scanner', actions: ['scan', 'scan', 'pull'] });
+        const find = async () => (await accounts().listRoles()).find(({ name }) => name === 'scanner');
+        assert.deepEqual(await find(), { name: 'scanner', actions: ['scan', 'pull'], isBuiltIn: false });
+        await accounts().putRole({ name: 'scanner', actions: [] });
+        assert.deepEqual((await find())?.actions, []);
+        await accounts().removeRole('scanner');
+        assert.equal(await find(), undefined);
+        await assert.rejects(accounts().removeRole('scanner'), conflict('unknown'));
+      });
+
+      it('cannot be removed while it is granted', async () => {
+        await accounts().addAccount(account('alice'));
+        await accounts().putRole({ name: 'scanner', actions: ['scan'] });
+        await accounts().addGrant(grant('scanner', user('alice')));
+        await assert.rejects(accounts().removeRole('scanner'), conflict('in-use'));
+        await accounts().removeGrant(grant('scanner', user('alice')));
+        await accounts().removeRole('scanner');
+      });
+
+      it('gives only actions that there are', async () => {
+        const wrong = JSON.parse('["pull","fly"]');
+        await assert.rejects(
+          accounts().putRole({ name: 'bird', actions: wrong }),
+          conflict('invalid', /"fly"/),
+        );
+      });
+    });
+
+    describe('the last admin (W-07)', () => {
+      const makeAdmin = async (name: string, overrides: Partial<NewGrant> = {}) => {
+        await accounts().addAccount(account(name));
+        await accounts().addGrant(grant('admin', user(name), overrides));
+      };
+      beforeEach(() => makeAdmin('alice'));
+
+      it('can be neither removed, disabled nor degraded', async () => {
+        await assert.rejects(accounts().removeAccount('id-alice'), conflict('last-admin'));
+        await assert.rejects(accounts().setDisabled('id-alice', true, 9), conflict('last-admin'));
+        await assert.rejects(accounts().removeGrant(grant('admin', user('alice'))), conflict('last-admin'));
+        const denied = grant('auditor', user('alice'), { effect: 'deny' });
+        await assert.rejects(accounts().addGrant(denied), conflict('last-admin'));
+        const access = await accessOf('id-alice');
+        assert.equal(access.isActive, true);
+        assert.equal(access.notBeforeMs, 0);
+        assert.equal(access.grants.length, 1);
+      });
+
+      it('by a group goes neither with the membership nor with the group', async () => {
+        await accounts().addAccount(account('bob'));
+        await accounts().addGroup({ id: 'g', name: 'admins' });
+        await accounts().joinGroup('admins', 'bob');
+        await accounts().addGrant(grant('admin', group('admins')));
+        await accounts().removeAccount('id-alice');
+        await assert.rejects(accounts().leaveGroup('admins', 'bob'), conflict('last-admin'));
+        await assert.rejects(accounts().removeGroup('admins'), conflict('last-admin'));
+        await assert.rejects(accounts().removeAccount('id-bob'), conflict('last-admin'));
+      });
+
+      it('by a role of our own does not lose it by a change of the role', async () => {
+        await accounts().addAccount(account('bob'));
+        const actions = BUILT_IN_ROLES.find(({ name }) => name === 'admin')?.actions ?? [];
+        await accounts().putRole({ name: 'root', actions });
+        await accounts().addGrant(grant('root', user('bob')));
+        await accounts().removeAccount('id-alice');
+        await assert.rejects(accounts().putRole({ name: 'root', actions: ['pull'] }), conflict('last-admin'));
+      });
+
+      it('is not replaced by a robot, a disabled user, a grant that ends or begins later, or a part of the rights', async () => {
+        await accounts().addAccount(account('ci', { kind: 'robot' }));
+        await accounts().addGrant(grant('admin', { kind: 'robot', name: 'ci' }));
+        await makeAdmin('bob');
+        await accounts().setDisabled('id-bob', true, 1);
+        await makeAdmin('carol', { untilMs: bench().clock.nowMs() + HOUR_MS });
+        await makeAdmin('dave', { fromMs: bench().clock.nowMs() + HOUR_MS });
+        await makeAdmin('erin', { pattern: 'team/**' });
+        await accounts().addAccount(account('frank'));
+        await accounts().addGrant(grant('auditor', user('frank')));
+        await assert.rejects(accounts().removeAccount('id-alice'), conflict('last-admin'));
+      });
+
+      it('is one of two when both take the rights of each other at the same moment', async () => {
+        await makeAdmin('bob');
+        const results = await Promise.allSettled([
+          accounts().removeGrant(grant('admin', user('alice'))),
+          accounts().removeGrant(grant('admin', user('bob'))),
+          accounts().setDisabled('id-alice', true, 1),
+          accounts().removeAccount('id-bob'),
+        ]);
+        assert.ok(results.some(({ status }) => status === 'rejected'));
+        const active = await Promise.all(
+          ['id-alice', 'id-bob'].map((id) => accounts().readAccess({ kind: 'user', id })),
+        );
+        assert.equal(active.filter((access) => access?.isActive && access.grants.length > 0).length, 1);
+      });
+
+      it('does not hinder anything else', async () => {
+        await accounts().addAccount(account('bob'));
+        await accounts().addGrant(grant('developer', user('bob')));
+        await accounts().setDisabled('id-bob', true, 1);
+        await accounts().removeAccount('id-bob');
+        await accounts().setSecret('id-alice', 'new', 9);
+        await accounts().revokeTokens('id-alice', 10);
+      });
+    });
+
+    describe('a write', () => {
+      it('publishes what it changed before it resolves: one account by its id, everything else as a whole', async () => {
+        const { changes } = bench();
+        const expectChanges = async (work: Promise<unknown>, expected: readonly unknown[]) => {
+          changes.length = 0;
+          await work;
+          assert.deepEqual(changes, expected);
+        };
+        const alice = [{ topic: 'access', key: 'id-alice' }];
+        const all = [{ topic: 'access' }];
+        await expectChanges(accounts().addAccount(account('alice')), alice);
+        await expectChanges(accounts().setSecret('id-alice', 'x', 1), alice);
+        await expectChanges(accounts().setDisabled('id-alice', false, 2), alice);
+        await expectChanges(accounts().revokeTokens('id-alice', 3), alice);
+        await expectChanges(accounts().addGroup({ id: 'g', name: 'team' }), all);
+        await expectChanges(accounts().joinGroup('team', 'alice'), all);
+        await expectChanges(accounts().addGrant(grant('reader', group('team'))), all);
+        await expectChanges(accounts().removeGrant(grant('reader', group('team'))), all);
+        await expectChanges(accounts().putRole({ name: 'r', actions: [] }), all);
+        await expectChanges(accounts().removeRole('r'), all);
+        await expectChanges(accounts().leaveGroup('team', 'alice'), all);
+        await expectChanges(accounts().removeGroup('team'), all);
+        await expectChanges(accounts().addRefreshToken(token('t', 'id-alice')), []);
+        await expectChanges(accounts().touchRefreshToken('t', 9), []);
+        await expectChanges(accounts().removeAccount('id-alice'), alice);
+      });
+
+      it('that is refused publishes nothing', async () => {
+        await accounts().addAccount(account('alice'));
+        bench().changes.length = 0;
+        await assert.rejects(accounts().addAccount(account('alice', { id: 'x' })));
+        await assert.rejects(accounts().addGrant(grant('emperor', user('alice'))));
+        assert.deepEqual(bench().changes, []);
+      });
+    });
+  });
+}

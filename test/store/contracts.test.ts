@@ -1,0 +1,4 @@
+import { accountsContract } from '../contracts/accounts.ts';
+import { openSqlite } from './bench.ts';
+
+accountsContract('SQLite', openSqlite);
