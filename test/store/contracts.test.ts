@@ -1,4 +1,6 @@
 import { accountsContract } from '../contracts/accounts.ts';
+import { linksContract } from '../contracts/links.ts';
 import { openSqlite } from './bench.ts';
 
 accountsContract('SQLite', openSqlite);
+linksContract('SQLite', openSqlite);
