@@ -74,7 +74,8 @@ async function writeTemporary(path: string, data: string | Uint8Array, mode: num
   return temporary;
 }
 
-async function syncDirectory(path: string): Promise<void> {
+/** Makes the names in a directory durable: a rename or a new file is not before. */
+export async function syncDirectory(path: string): Promise<void> {
   const directory = await open(path, 'r');
   try {
     await directory.sync();

@@ -12,6 +12,7 @@ export {
   isErrorWithCode,
   isTemporaryName,
   replaceFileDurably,
+  syncDirectory,
 } from './durable-files.ts';
 export { DAY_MS, HOUR_MS, MINUTE_MS, parseDuration, printDuration, SECOND_MS } from './durations.ts';
 export type { LogFields, Logger } from './logger.ts';

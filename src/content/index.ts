@@ -1,4 +1,10 @@
 /** Content by digest: serve it, verify it while it streams, know who owns it. Entered by gateway/, origin/, upstream/. */
+export type { Content, ContentOptions } from './content.ts';
+export { openContent } from './content.ts';
+export { digestFrom, digestOf } from './digests.ts';
+export { ContentMismatch, ContentUnavailable } from './faults.ts';
+export { sweepTemporary } from './files.ts';
+export { collectGarbage } from './garbage.ts';
 export type {
   BlobOwner,
   LinkReads,
@@ -11,3 +17,4 @@ export type {
   UploadBody,
   UploadProgress,
 } from './ports.ts';
+export type { Fill } from './shared-fill.ts';

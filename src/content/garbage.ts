@@ -1,0 +1,37 @@
+import type { Digest } from '../oci/index.ts';
+import type { Content } from './content.ts';
+import type { LinkWrites } from './ports.ts';
+
+const BATCH = 500;
+
+/**
+ * Removes content that no repository links, while the registry serves.
+ *
+ * What is younger than `beforeMs` stays: between the moment a file is published and the moment its link is committed
+ * nothing owns it. `unowned` runs in the writing process, one transaction with the links as they are then.
+ *
+ * @returns what was removed, or with `isDryRun` would be.
+ */
+export async function collectGarbage(
+  options: { readonly beforeMs: number; readonly isDryRun: boolean },
+  parts: { readonly content: Content; readonly linkWrites: Pick<LinkWrites, 'unowned'> },
+): Promise<{ readonly count: number; readonly bytes: number }> {
+  let count = 0;
+  let bytes = 0;
+  const batch = new Map<Digest, number>();
+  const sweep = async (): Promise<void> => {
+    for (const digest of await parts.linkWrites.unowned([...batch.keys()])) {
+      if (!options.isDryRun) await parts.content.remove(digest);
+      count += 1;
+      bytes += batch.get(digest) ?? 0;
+    }
+    batch.clear();
+  };
+  for await (const { digest, size, modifiedAtMs } of parts.content.list()) {
+    if (modifiedAtMs >= options.beforeMs) continue;
+    batch.set(digest, size);
+    if (batch.size >= BATCH) await sweep();
+  }
+  await sweep();
+  return { count, bytes };
+}
