@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { chmod, mkdir, open, rename, rm } from 'node:fs/promises';
+import { chmod, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
 /** Makes a directory's entries durable: a file that was created, renamed or removed in it. */
@@ -38,6 +38,16 @@ export async function writeWhole(path: string, bytes: Uint8Array): Promise<void>
     await handle.close();
   }
   await rename(temporary, path);
+}
+
+export async function isThere(path: string): Promise<boolean> {
+  try {
+    await stat(path);
+    return true;
+  } catch (error) {
+    if (isMissing(error)) return false;
+    throw error;
+  }
 }
 
 /** Whether an error of a file operation says that the file is not there. */

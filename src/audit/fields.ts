@@ -71,7 +71,8 @@ function cutMark(size: string, whole: string): string {
   return `[cut: ${size}, sha256:${hash('sha256', whole)}]`;
 }
 
-function moreMark(count: number, whole: object): string {
+/** The mark that stands for entries left out of `whole`. */
+export function moreMark(count: number, whole: object): string {
   let text: string;
   try {
     text = JSON.stringify(whole) ?? '';

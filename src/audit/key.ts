@@ -72,6 +72,11 @@ async function createKeyFile(path: string): Promise<string> {
     await handle.writeFile(pem);
     await handle.sync();
     await link(draft, path);
+  } catch (error) {
+    // Another process made it in this moment: that one is the key.
+    const made = await readKeyFile(path);
+    if (made !== undefined) return made;
+    throw error;
   } finally {
     await handle.close();
     await rm(draft, { force: true });

@@ -1,4 +1,4 @@
-import { FIELD_LIMITS, type FieldLimits, limitField } from './fields.ts';
+import { FIELD_LIMITS, type FieldLimits, limitField, limitText, moreMark } from './fields.ts';
 import type { AccessRecord, AuditEntry } from './record.ts';
 import { isAccessRecord } from './shape.ts';
 
@@ -56,33 +56,48 @@ const ENTRY_FIELDS = [
   'note',
 ] as const satisfies readonly (keyof AuditEntry)[];
 
-/** The allow list one level down. `change` is free: administration says what it changed. */
+/** The allow list one level down. What is in `change.before` and `change.after` is administration's to say. */
 const NESTED_FIELDS: Readonly<Record<string, readonly string[]>> = {
   principal: ['kind', 'id', 'name', 'via', 'tokenId'],
   client: ['address', 'userAgent'],
-  verdict: ['outcome', 'reasons'],
   change: ['before', 'after'],
 };
 
 function limitRecord(entry: AuditEntry, stamp: Stamp, limits: FieldLimits): AccessRecord {
-  const kept: [string, unknown][] = [];
-  for (const field of ENTRY_FIELDS) {
-    const value = limitField(pick(entry[field], NESTED_FIELDS[field]), limits);
-    if (value !== undefined) kept.push([field, value]);
-  }
+  const kept = ENTRY_FIELDS.map((field): [string, unknown] => [field, limitEntryField(field, entry, limits)]);
   const { id, time, node, writer, seq } = stamp;
-  const record: unknown = { v: 1, id, time, node, writer, seq, ...Object.fromEntries(kept) };
-  // Not a check of outside input: a caller that breaks the type is a bug, and a record nobody can read is worse.
+  const record: unknown = {
+    v: 1,
+    ...{ id, time, node, writer, seq },
+    ...Object.fromEntries(kept.filter(([, value]) => value !== undefined)),
+  };
   if (!isAccessRecord(record)) throw new TypeError('an access record must have the fields of its type');
   return record;
 }
 
-function pick(value: unknown, fields: readonly string[] | undefined): unknown {
-  if (fields === undefined || typeof value !== 'object' || value === null) return value;
-  const known = new Map(Object.entries(value));
+function limitEntryField(field: keyof AuditEntry, entry: AuditEntry, limits: FieldLimits): unknown {
+  const value = entry[field];
+  const nested = NESTED_FIELDS[field];
+  if (field === 'verdict' && entry.verdict !== undefined) return limitVerdict(entry.verdict, limits);
+  if (nested === undefined || typeof value !== 'object') return limitField(value, limits);
+  const known = new Map<string, unknown>(Object.entries(value));
   return Object.fromEntries(
-    fields.filter((field) => known.has(field)).map((field) => [field, known.get(field)]),
+    nested.filter((key) => known.has(key)).map((key) => [key, limitField(known.get(key), limits)]),
   );
+}
+
+/** Reasons that are too many leave one in their place that says so, so that each entry is still a reason. */
+function limitVerdict(verdict: NonNullable<AuditEntry['verdict']>, limits: FieldLimits): unknown {
+  const { charactersMax, entriesMax } = limits;
+  const kept = verdict.reasons.slice(0, entriesMax).map(({ policy, rule, findings }) => ({
+    policy: limitText(policy, charactersMax),
+    rule: limitText(rule, charactersMax),
+    findings: limitField(findings, limits),
+  }));
+  const more = verdict.reasons.slice(entriesMax);
+  const mark =
+    more.length > 0 ? [{ policy: '[cut]', rule: moreMark(more.length, verdict.reasons), findings: [] }] : [];
+  return { outcome: limitText(verdict.outcome, charactersMax), reasons: [...kept, ...mark] };
 }
 
 /**

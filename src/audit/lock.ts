@@ -18,9 +18,15 @@ interface Holder {
   readonly started: string;
 }
 
+/** Somebody took the lock over while we were stopped. Never retried: whoever has it now writes in our place. */
+export class LockLost extends Error {
+  override readonly name = 'LockLost';
+  readonly code = 'LOCK_LOST';
+}
+
 export interface Lock {
-  /** Whether the lock is still ours: false after somebody took it over while we were stopped. */
-  isHeld(): Promise<boolean>;
+  /** @throws {LockLost} the lock is no longer ours. */
+  check(): Promise<void>;
   release(): Promise<void>;
 }
 
@@ -56,7 +62,9 @@ function holdLock(path: string, token: string): Lock {
   }, BEAT_MS);
   beat.unref();
   return {
-    isHeld,
+    async check() {
+      if (!(await isHeld())) throw new LockLost(`${path}: another process took this lock over`);
+    },
     async release() {
       clearInterval(beat);
       if (await isHeld()) await rm(path, { force: true });

@@ -10,6 +10,10 @@ export function logDirectory(directory: string): string {
   return join(directory, 'log');
 }
 
+export const CHECKPOINT_FILE = 'checkpoint';
+export const KEY_FILE = 'key.pub';
+export const POSITIONS_FILE = 'positions';
+
 export interface TileFile {
   readonly level: TileLevel;
   readonly index: number;

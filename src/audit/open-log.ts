@@ -2,14 +2,21 @@ import { StartError } from '../base/index.ts';
 import { openCheckpoint, signCheckpoint } from './checkpoint.ts';
 import { makeDirectory } from './disk.ts';
 import type { LogHead } from './growth.ts';
-import { LogDamaged, readBundle, readEdge, readEntries, readLogFile, writeLogFile } from './log-files.ts';
+import {
+  CHECKPOINT_FILE,
+  KEY_FILE,
+  LogDamaged,
+  POSITIONS_FILE,
+  readBundle,
+  readEdge,
+  readEntries,
+  readLogFile,
+  writeLogFile,
+} from './log-files.ts';
 import { leafHash } from './merkle.ts';
 import { parseVerifierKey, printVerifierKey, type Signer, type Verifier } from './note.ts';
-import { advance, openPositions, POSITIONS_FILE, type Position, type Positions } from './positions.ts';
+import { advance, openPositions, type Position, type Positions } from './positions.ts';
 import { createTree, TILE_WIDTH } from './tree.ts';
-
-export const CHECKPOINT_FILE = 'checkpoint';
-export const KEY_FILE = 'key.pub';
 
 export interface OpenedLog {
   readonly head: LogHead;

@@ -1,6 +1,7 @@
 import { parseLine } from './line.ts';
+import { KEY_FILE, POSITIONS_FILE, readLogFile } from './log-files.ts';
 import { HASH_BYTES, leafHash, type TreeHash } from './merkle.ts';
-import { openNote, type Signer, signNote, type Verifier } from './note.ts';
+import { openNote, parseVerifierKey, type Signer, signNote, type Verifier } from './note.ts';
 import { isLogName } from './shape.ts';
 
 /** Where one writer stands in the log. */
@@ -20,7 +21,6 @@ export interface Positions {
   readonly writers: ReadonlyMap<string, Position>;
 }
 
-export const POSITIONS_FILE = 'positions';
 const TITLE = 'dockgate writer positions';
 
 /** The state of the writers after one more leaf. A line that is no record changes nothing; `verify` names it. */
@@ -42,8 +42,15 @@ export function openPositions(note: string, verifier: Verifier): Positions | und
   return text === undefined ? undefined : parsePositions(text);
 }
 
-/** Reads the text of the note; its signature is the caller's affair. */
-export function parsePositions(text: string): Positions | undefined {
+/** Where the writers stand by the signed file and the key beside it; nobody, where there is no such file. */
+export async function readPositions(log: string): Promise<ReadonlyMap<string, Position>> {
+  const verifier = parseVerifierKey((await readLogFile(log, KEY_FILE)) ?? '');
+  const note = await readLogFile(log, POSITIONS_FILE);
+  const positions = verifier === undefined || note === undefined ? undefined : openPositions(note, verifier);
+  return positions?.writers ?? new Map<string, Position>();
+}
+
+function parsePositions(text: string): Positions | undefined {
   const [title, size, ...lines] = text.split('\n').slice(0, -1);
   if (title !== TITLE || size === undefined || !/^\d{1,16}$/.test(size)) return undefined;
   const writers = new Map<string, Position>();

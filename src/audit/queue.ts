@@ -1,3 +1,4 @@
+import { AuditUnavailable } from './faults.ts';
 import type { AccessRecord, AuditEntry } from './record.ts';
 
 /** An entry on its way to the disk. */
@@ -41,4 +42,35 @@ export function createWaitingQueue(): WaitingQueue {
       for (const each of failed) each.onFailed?.(cause);
     },
   };
+}
+
+/**
+ * Makes an entry somebody waits for, and the promise of its record.
+ *
+ * @throws {AuditUnavailable} it failed, or was not durable after `waitMsMax` (threats A-14, A-15).
+ */
+export function awaitDurable(
+  entry: AuditEntry,
+  timeUs: number,
+  waitMsMax: number,
+): { readonly waiting: Waiting; readonly record: Promise<AccessRecord> } {
+  const { promise, resolve, reject } = Promise.withResolvers<AccessRecord>();
+  const timer = setTimeout(() => {
+    waiting.isLate = true;
+    reject(new AuditUnavailable(new Error(`not durable within ${waitMsMax} ms`)));
+  }, waitMsMax);
+  const waiting: Waiting = {
+    entry,
+    timeUs,
+    isLate: false,
+    onDurable: (record) => {
+      clearTimeout(timer);
+      resolve(record);
+    },
+    onFailed: (cause) => {
+      clearTimeout(timer);
+      reject(new AuditUnavailable(cause));
+    },
+  };
+  return { waiting, record: promise };
 }

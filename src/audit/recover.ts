@@ -2,7 +2,9 @@ import { hash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { MiB } from '../base/index.ts';
-import { syncDirectory, writeWhole } from './disk.ts';
+import { isThere, syncDirectory, writeWhole } from './disk.ts';
+import { logDirectory } from './log-files.ts';
+import { readPositions } from './positions.ts';
 import { parseTime } from './stamp.ts';
 import { listSegments, type Segment, scanSegment, walDirectory } from './wal.ts';
 
@@ -34,12 +36,10 @@ export interface TornTail {
  */
 export async function recoverWriter(directory: string, writer: string): Promise<WriterStart> {
   const segments = (await listSegments(directory)).get(writer) ?? [];
-  let start: WriterStart = {
-    nextNumber: (segments.at(-1)?.number ?? 0) + 1,
-    lastSeq: 0,
-    newestUs: 0,
-    torn: [],
-  };
+  // Where the files were lost the log still knows the numbers it has: none may be given twice.
+  const lastSeq = (await readPositions(logDirectory(directory))).get(writer)?.seq ?? 0;
+  const nextNumber = (segments.at(-1)?.number ?? 0) + 1;
+  let start: WriterStart = { nextNumber, lastSeq, newestUs: 0, torn: [] };
   let lowestFirst: number | undefined;
   for (const segment of [...segments].reverse()) {
     const end = await lookThrough(segment);
@@ -75,7 +75,10 @@ async function lookThrough(segment: Segment): Promise<{
   return { firstSeq, lastSeq, newestUs, torn };
 }
 
-async function keepAside(segment: Segment, offset: number, tailBytes: number): Promise<TornTail> {
+/** @returns `undefined` when it was kept aside and recorded by an earlier start. */
+async function keepAside(segment: Segment, offset: number, tailBytes: number): Promise<TornTail | undefined> {
+  const path = segment.path.replace(/\.jsonl$/, '.torn');
+  if (await isThere(path)) return undefined;
   const handle = await open(segment.path, constants.O_RDONLY);
   try {
     // What is continued after must not vanish with a power loss that comes before the sequencer has read it.
@@ -83,7 +86,7 @@ async function keepAside(segment: Segment, offset: number, tailBytes: number): P
     const buffer = Buffer.alloc(Math.min(tailBytes, TORN_BYTES_MAX));
     const { bytesRead } = await handle.read(buffer, 0, buffer.length, offset);
     const tail = buffer.subarray(0, bytesRead);
-    await writeWhole(segment.path.replace(/\.jsonl$/, '.torn'), tail);
+    await writeWhole(path, tail);
     return { segment: segment.number, bytes: tailBytes, sha256: hash('sha256', tail) };
   } finally {
     await handle.close();

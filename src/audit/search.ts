@@ -1,8 +1,7 @@
 import { openCheckpoint } from './checkpoint.ts';
 import { parseLine } from './line.ts';
-import { logDirectory, readEntries, readLogFile } from './log-files.ts';
+import { CHECKPOINT_FILE, KEY_FILE, logDirectory, readEntries, readLogFile } from './log-files.ts';
 import { parseVerifierKey } from './note.ts';
-import { CHECKPOINT_FILE, KEY_FILE } from './open-log.ts';
 import type { IndexedRecord, RecordIndexReads, RecordIndexWrites, RecordQuery } from './ports.ts';
 
 const APPEND_COUNT_MAX = 500;

@@ -1,4 +1,4 @@
-import type { AccessRecord } from './record.ts';
+import type { AccessRecord, AuditEntry } from './record.ts';
 
 const KINDS: readonly unknown[] = ['decision', 'completion', 'summary', 'system'];
 const OUTCOMES: readonly unknown[] = ['allowed', 'refused'];
@@ -13,6 +13,11 @@ const NAME = /^[a-z0-9][a-z0-9._-]{0,62}$/;
 /** Whether a value may name a node or a writer. */
 export function isLogName(value: unknown): value is string {
   return typeof value === 'string' && NAME.test(value);
+}
+
+/** Whether an entry has the fields of its type: the door's check, so that one caller's bug costs only its own record. */
+export function isAuditEntry(value: unknown): value is AuditEntry {
+  return isObject(value) && hasDecision(value) && hasOptions(value);
 }
 
 /** Whether a value read from a line has the fields of an AccessRecord with their types. */
@@ -32,12 +37,12 @@ function hasStamp(value: Fields): boolean {
 function hasDecision(value: Fields): boolean {
   const { kind, requestId, action, outcome, status } = value;
   if (!KINDS.includes(kind) || !OUTCOMES.includes(outcome)) return false;
-  return typeof requestId === 'string' && typeof action === 'string' && typeof status === 'number';
+  return typeof requestId === 'string' && typeof action === 'string' && Number.isFinite(status);
 }
 
 function hasOptions(value: Fields): boolean {
   if (!TEXTS.every((key) => isAbsentOr(value[key], 'string'))) return false;
-  if (!NUMBERS.every((key) => isAbsentOr(value[key], 'number'))) return false;
+  if (!NUMBERS.every((key) => value[key] === undefined || Number.isFinite(value[key]))) return false;
   const { isAborted, principal, client, verdict, change } = value;
   if (!isAbsentOr(isAborted, 'boolean') || !(change === undefined || isObject(change))) return false;
   return isPrincipal(principal) && isClient(client) && isVerdict(verdict);
@@ -64,7 +69,14 @@ function isVerdict(value: unknown): boolean {
   if (value === undefined) return true;
   if (!isObject(value)) return false;
   const { outcome, reasons } = value;
-  return typeof outcome === 'string' && Array.isArray(reasons);
+  return typeof outcome === 'string' && Array.isArray(reasons) && reasons.every(isReason);
+}
+
+function isReason(value: unknown): boolean {
+  if (!isObject(value)) return false;
+  const { policy, rule, findings } = value;
+  if (typeof policy !== 'string' || typeof rule !== 'string' || !Array.isArray(findings)) return false;
+  return findings.every((finding) => typeof finding === 'string');
 }
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -73,6 +85,6 @@ function isObject(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function isAbsentOr(value: unknown, type: 'string' | 'number' | 'boolean'): boolean {
+function isAbsentOr(value: unknown, type: 'string' | 'boolean'): boolean {
   return value === undefined || typeof value === type;
 }

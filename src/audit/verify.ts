@@ -2,10 +2,9 @@ import { checkAhead } from './ahead.ts';
 import { type Checkpoint, nodeOf, openCheckpoint } from './checkpoint.ts';
 import type { Damage } from './damage.ts';
 import { checkLeaves, type LeavesReport } from './leaves.ts';
-import { logDirectory, readLogFile } from './log-files.ts';
+import { CHECKPOINT_FILE, logDirectory, POSITIONS_FILE, readLogFile } from './log-files.ts';
 import { parseVerifierKey, type Verifier } from './note.ts';
-import { CHECKPOINT_FILE } from './open-log.ts';
-import { openPositions, POSITIONS_FILE } from './positions.ts';
+import { openPositions } from './positions.ts';
 
 export interface VerifyOptions {
   /** An audit directory, or a copy of one: `log/` and, where it was copied too, `wal/`. */

@@ -1,0 +1,151 @@
+import { type Clock, type Logger, newId, type Random } from '../base/index.ts';
+import { signCheckpoint } from './checkpoint.ts';
+import { codeOf } from './disk.ts';
+import { growLog, type LogHead } from './growth.ts';
+import { createIntake, type Intake } from './intake.ts';
+import {
+  CHECKPOINT_FILE,
+  logDirectory,
+  POSITIONS_FILE,
+  removePartials,
+  writeLogFile,
+  writeTiles,
+} from './log-files.ts';
+import { leafHash } from './merkle.ts';
+import type { Signer } from './note.ts';
+import { type OpenedLog, openLog } from './open-log.ts';
+import type { RecordIndexWrites } from './ports.ts';
+import { type Position, printPositions } from './positions.ts';
+import type { Audit } from './record.ts';
+import { fillIndex } from './search.ts';
+import type { WalLine } from './wal.ts';
+
+export interface StepsParts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly index: RecordIndexWrites;
+  readonly audit: Pick<Audit, 'note'>;
+  readonly signer: Signer;
+}
+
+/** The sequencer's work, one step after the other: take up, append, sign, index. */
+export class Steps {
+  readonly #directory: string;
+  readonly #heartbeatMs: number;
+  readonly #parts: StepsParts;
+  readonly #log: string;
+  #head: LogHead;
+  #writers: Map<string, Position>;
+  #intake: Intake;
+  #running: Promise<void> = Promise.resolve();
+  /** A step failed half way: only the disk knows which checkpoint counts. */
+  #mustReopen = false;
+  #grownAtMs: number;
+  isHealthy = true;
+
+  constructor(
+    options: { readonly directory: string; readonly heartbeatMs: number },
+    opened: OpenedLog,
+    parts: StepsParts,
+  ) {
+    this.#directory = options.directory;
+    this.#heartbeatMs = options.heartbeatMs;
+    this.#parts = parts;
+    this.#log = logDirectory(options.directory);
+    this.#head = opened.head;
+    this.#writers = new Map(opened.positions.writers);
+    this.#intake = createIntake(this.#directory, this.#writers, parts.logger);
+    this.#grownAtMs = parts.clock.monotonicMs();
+  }
+
+  get size(): number {
+    return this.#head.tree.size;
+  }
+
+  /** Steps never overlap: a call waits for the one that runs and then makes its own. */
+  step(): Promise<void> {
+    const before = this.#running.catch(() => undefined);
+    this.#running = before.then(() => this.#stepOnce());
+    return this.#running;
+  }
+
+  async #stepOnce(): Promise<void> {
+    try {
+      if (this.#mustReopen) await this.#reopen();
+      while (await this.#takeUp()) {
+        // As long as a backlog is there.
+      }
+      this.isHealthy = true;
+    } catch (error) {
+      this.isHealthy = false;
+      this.#mustReopen = true;
+      this.#parts.logger.error('access log not sequenced, will retry', { code: codeOf(error) }, error);
+      throw error;
+    }
+    await this.#index();
+    this.#beat();
+  }
+
+  /** What was read and not appended is read again, from where the checkpoint on the disk stands. */
+  async #reopen(): Promise<void> {
+    const { head, positions } = await openLog(this.#log, this.#parts.signer);
+    this.#head = head;
+    this.#writers = new Map(positions.writers);
+    this.#intake = createIntake(this.#directory, this.#writers, this.#parts.logger);
+    this.#mustReopen = false;
+  }
+
+  /** @returns whether there is more to take up at once. */
+  async #takeUp(): Promise<boolean> {
+    const { lines, hasMore } = await this.#intake.collect();
+    if (lines.length > 0) {
+      await this.#append(lines);
+      const positions = { size: this.size, writers: this.#writers };
+      await writeLogFile(this.#log, POSITIONS_FILE, printPositions(positions, this.#parts.signer));
+      await this.#intake.removeCovered();
+    }
+    return hasMore;
+  }
+
+  /** Tiles first, then the signature over them: a checkpoint never covers what a crash could take away. */
+  async #append(lines: readonly WalLine[]): Promise<void> {
+    const { head, files } = growLog(
+      this.#head,
+      lines.map((line) => line.bytes),
+    );
+    await writeTiles(this.#log, files);
+    const { size } = head.tree;
+    const note = signCheckpoint({ size, root: head.tree.root() }, this.#parts.signer);
+    await writeLogFile(this.#log, CHECKPOINT_FILE, note);
+    this.#head = head;
+    for (const { record, bytes } of lines) {
+      this.#writers.set(record.writer, { seq: record.seq, leaf: leafHash(bytes) });
+    }
+    this.#grownAtMs = this.#parts.clock.monotonicMs();
+    await removePartials(this.#log, files);
+  }
+
+  async #index(): Promise<void> {
+    try {
+      await fillIndex(this.#log, this.size, this.#parts.index);
+    } catch (error) {
+      // The log is the truth and is signed; the index asks where it stands at the next step.
+      this.#parts.logger.error('access log not indexed, will retry', { code: codeOf(error) }, error);
+    }
+  }
+
+  /** A record now and then even when nothing happens: with it a cut end cannot look like a quiet day. */
+  #beat(): void {
+    const { clock, audit, random } = this.#parts;
+    if (clock.monotonicMs() - this.#grownAtMs < this.#heartbeatMs) return;
+    this.#grownAtMs = clock.monotonicMs();
+    audit.note({
+      kind: 'system',
+      requestId: newId(random),
+      action: 'log.heartbeat',
+      outcome: 'allowed',
+      status: 0,
+    });
+  }
+}
