@@ -38,50 +38,61 @@ export interface Lock {
  */
 export async function takeLock(path: string, random: Random): Promise<Lock> {
   const self = await describeSelf(newId(random));
-  const draft = `${path}.${self.token}`;
-  await writeNew(draft, JSON.stringify(self));
-  try {
-    for (let attempt = 0; attempt < 3; attempt += 1) {
-      if (await tryLink(draft, path)) return holdLock(path, self.token);
-      await removeStale(path, draft);
-    }
-  } finally {
-    await rm(draft, { force: true });
+  for (let attempt = 0; attempt < 3; attempt += 1) {
+    if (await placeLock(path, self)) return holdLock(path, self);
+    await removeStale(path, self);
   }
   throw new StartError(`${path}: others are taking this lock at the same time; start again`);
 }
 
-function holdLock(path: string, token: string): Lock {
-  const isHeld = async (): Promise<boolean> => (await readHolder(path))?.token === token;
+function holdLock(path: string, self: Holder): Lock {
+  const check = async (): Promise<void> => {
+    const holder = await readHolder(path);
+    if (holder?.token === self.token) return;
+    // A file that is only gone (somebody emptied the directory) is made again; one by another holder is respected.
+    if (holder !== undefined || !(await placeLock(path, self))) {
+      throw new LockLost(`${path}: another process took this lock over`);
+    }
+  };
   const beat = setInterval(() => {
     const now = new Date();
-    // A beat that fails makes the lock look stale to others, which isHeld then shows to us.
-    isHeld()
-      .then((held) => (held ? utimes(path, now, now) : undefined))
+    // A beat that fails makes the lock look stale to others, and the next check tells us.
+    check()
+      .then(() => utimes(path, now, now))
       .catch(() => undefined);
   }, BEAT_MS);
   beat.unref();
   return {
-    async check() {
-      if (!(await isHeld())) throw new LockLost(`${path}: another process took this lock over`);
-    },
+    check,
     async release() {
       clearInterval(beat);
-      if (await isHeld()) await rm(path, { force: true });
+      if ((await readHolder(path))?.token === self.token) await rm(path, { force: true });
     },
   };
 }
 
+/** Puts our lock there whole, if no other is there. @returns whether ours is. */
+async function placeLock(path: string, self: Holder): Promise<boolean> {
+  const draft = `${path}.${self.token}`;
+  await rm(draft, { force: true });
+  await writeNew(draft, JSON.stringify(self));
+  try {
+    return await tryLink(draft, path);
+  } finally {
+    await rm(draft, { force: true });
+  }
+}
+
 /** Moves a stale lock away. Two takers cannot both do it: the second one finds another token in what it moved. */
-async function removeStale(path: string, draft: string): Promise<void> {
+async function removeStale(path: string, self: Holder): Promise<void> {
   const holder = await readHolder(path);
   if (holder === undefined) return;
-  if (await isAlive(holder, path, draft)) {
+  if (await isAlive(holder, path, self)) {
     throw new StartError(
       `${path}: in use by process ${holder.pid} on ${holder.host}; stop it, or give this one another data directory`,
     );
   }
-  const moved = `${draft}.stale`;
+  const moved = `${path}.${self.token}.stale`;
   try {
     await rename(path, moved);
   } catch (error) {
@@ -93,14 +104,23 @@ async function removeStale(path: string, draft: string): Promise<void> {
   await rm(moved, { force: true });
 }
 
-async function isAlive(holder: Holder, path: string, draft: string): Promise<boolean> {
-  const self = await describeSelf('');
+async function isAlive(holder: Holder, path: string, self: Holder): Promise<boolean> {
   if (holder.host === self.host && holder.space === self.space) {
     return (await startOf(holder.pid)) === holder.started && isRunning(holder.pid);
   }
   // Both times come from the clock of the file system, whichever hosts wrote them.
-  const [theirs, ours] = await Promise.all([stat(path), stat(draft)]);
-  return ours.mtimeMs - theirs.mtimeMs < STALE_MS;
+  const probe = `${path}.${self.token}.probe`;
+  await writeNew(probe, '');
+  try {
+    const [theirs, ours] = await Promise.all([stat(path), stat(probe)]);
+    return ours.mtimeMs - theirs.mtimeMs < STALE_MS;
+  } catch (error) {
+    // Released in this moment, so nobody holds it.
+    if (isMissing(error)) return false;
+    throw error;
+  } finally {
+    await rm(probe, { force: true });
+  }
 }
 
 function isRunning(pid: number): boolean {

@@ -50,7 +50,6 @@ export function createSeries(
       options.durability,
     );
     current = segment;
-    bytesWritten = 0;
     checkedAtMs = Number.NEGATIVE_INFINITY;
     // Without this a power loss could take the whole file, however durable its bytes are.
     if (options.durability === 'disk') await syncDirectory(walDirectory(options.directory));
@@ -60,19 +59,24 @@ export function createSeries(
   const end = async (): Promise<void> => {
     const ended = current;
     current = undefined;
+    bytesWritten = 0;
     number += 1;
     await ended?.close();
   };
 
-  /** Closes the suspect. Nothing in it: its number is free again, so a full disk does not pile up empty files. */
+  /**
+   * Closes the suspect. One that never held anything gives its number back, so that a full disk does not pile up empty
+   * files. A number that had a line is never used again: the sequencer remembers how far it has read it.
+   */
   const abandon = async (): Promise<void> => {
+    const wasUsed = bytesWritten > 0;
     const path = segmentPath(options.directory, options.writer, number);
     await end().catch(() => undefined);
     const isEmpty = await stat(path).then(
       (found) => found.size === 0,
       () => false,
     );
-    if (!isEmpty) return;
+    if (wasUsed || !isEmpty) return;
     const isGone = await rm(path).then(
       () => true,
       () => false,

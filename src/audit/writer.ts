@@ -156,7 +156,8 @@ class Writer {
   /** Nobody waits for a note, so a bug in one is told to the operational log only. */
   #isFit(entry: AuditEntry): boolean {
     const isFit: boolean = isAuditEntry(entry);
-    if (!isFit) this.#parts.logger.error('not an audit entry, not recorded', { action: String(entry.action) });
+    if (!isFit)
+      this.#parts.logger.error('not an audit entry, not recorded', { action: String(entry.action) });
     return isFit;
   }
 
