@@ -17,7 +17,7 @@ export type DamageKind =
   | 'rewritten'
   /** The records are as signed, a hash tile is not. */
   | 'tile'
-  /** A writer's numbers have a hole: records were lost or taken away before they were signed. */
+  /** A writer's numbers have a hole: records were taken away, or lost before they were signed. */
   | 'hole'
   /** A writer's number comes twice or goes back. */
   | 'repeated'

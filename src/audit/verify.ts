@@ -2,9 +2,11 @@ import { checkAhead } from './ahead.ts';
 import { type Checkpoint, nodeOf, openCheckpoint } from './checkpoint.ts';
 import type { Damage } from './damage.ts';
 import { checkLeaves, type LeavesReport } from './leaves.ts';
+import { numbersBeyond } from './leftover.ts';
 import { CHECKPOINT_FILE, logDirectory, POSITIONS_FILE, readLogFile } from './log-files.ts';
 import { parseVerifierKey, type Verifier } from './note.ts';
 import { openPositions } from './positions.ts';
+import { listSegments, type Segment } from './wal.ts';
 
 export interface VerifyOptions {
   /** An audit directory, or a copy of one: `log/` and, where it was copied too, `wal/`. */
@@ -47,23 +49,29 @@ export async function verifyLog(options: VerifyOptions): Promise<VerifyReport> {
     });
   }
   const log = logDirectory(options.directory);
-  // Read before the checkpoint: on a live node it can then only be older than that.
+  // Read before the checkpoint: on a live node both can then only be older than that.
+  const segments = await listSegments(options.directory);
   const knownSize = await knownSizeOf(log, verifier);
   const opened = await openNewest(log, verifier);
   if ('damage' in opened) return broken(verifier.name, opened.damage);
   const against = openAgainst(options.against, verifier, opened.checkpoint, knownSize);
   if ('damage' in against) return report(opened.checkpoint, against.damage);
-  return verifyRecords(options, opened.checkpoint, against.checkpoint);
+  return verifyRecords(options, { checkpoint: opened.checkpoint, against: against.checkpoint, segments });
 }
 
 async function verifyRecords(
   options: VerifyOptions,
-  checkpoint: Checkpoint,
-  against: Checkpoint | undefined,
+  known: {
+    readonly checkpoint: Checkpoint;
+    readonly against: Checkpoint | undefined;
+    readonly segments: ReadonlyMap<string, readonly Segment[]>;
+  },
 ): Promise<VerifyReport> {
+  const { checkpoint, against, segments } = known;
+  const log = logDirectory(options.directory);
   const node = nodeOf(checkpoint.origin);
   const leaves = await checkLeaves({
-    log: logDirectory(options.directory),
+    log,
     node,
     checkpoint,
     size: against?.size,
@@ -71,7 +79,9 @@ async function verifyRecords(
   });
   const damage = leaves.damage ?? otherHistory(against, leaves);
   if (damage !== undefined) return report(checkpoint, damage);
-  const ahead = await checkAhead(options.directory, node, leaves.numbers);
+  // Of a copy of `log/` alone nobody can tell whether its last entries were about to be signed.
+  const beyond = segments.size === 0 ? new Map<string, number>() : await numbersBeyond(log, checkpoint.size);
+  const ahead = await checkAhead({ segments, node, numbers: leaves.numbers, beyond });
   return { ...report(checkpoint, ahead.damage), waiting: ahead.waiting, tornBytes: ahead.tornBytes };
 }
 
