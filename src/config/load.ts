@@ -12,14 +12,15 @@ import { readYaml } from './yaml-file.ts';
 type Upstream = Settings['upstreams'][number];
 
 /** The configuration after every check: paths absolute, secrets read, defaults filled in. */
-export interface Config extends Pick<Settings, 'port' | 'names' | 'service' | 'node' | 'unmatched'> {
+export interface Config
+  extends Pick<Settings, 'port' | 'names' | 'service' | 'node' | 'unmatched' | 'logLevel'> {
   /** The file that was read, if any. */
   readonly file: string | undefined;
   /** Absent: every address. */
   readonly listen: string | undefined;
   readonly ops: { readonly address: string; readonly port: number };
-  /** Without a slash at the end; absent: `https://localhost:PORT`, whatever port it becomes. */
-  readonly publicUrl: string | undefined;
+  /** Without a slash at the end. Unless set it ends in `port`, also where that is 0. */
+  readonly publicUrl: string;
   /** At least 1. */
   readonly workers: number;
   readonly dataDirectory: string;
@@ -56,6 +57,7 @@ export interface LimitsConfig {
   readonly heldRequestsMax: number;
   readonly heldPerPrincipalMax: number;
   readonly holdMsMax: number;
+  readonly drainMsMax: number;
 }
 
 export interface UpstreamConfig extends Pick<Upstream, 'url' | 'tokenRealms' | 'redirectOrigins'> {
@@ -195,15 +197,15 @@ async function toConfig(
   file: string | undefined,
   directory: string,
 ): Promise<Config> {
-  const { port, names, service, node, unmatched, listen, token, signIn, audit } = settings;
+  const { port, names, service, node, unmatched, logLevel, listen, token, signIn, audit } = settings;
   const secrets = createSecrets(tree, directory);
   const ops = readAddressPort(settings.opsListen) ?? { address: '127.0.0.1', port: 0 };
   const dataDirectory = resolve(directory, settings.dataDirectory);
   const database = settings.database.url?.slice('sqlite:'.length);
   return {
-    ...{ port, names, service, node, unmatched, listen, file, dataDirectory },
+    ...{ port, names, service, node, unmatched, logLevel, listen, file, dataDirectory },
     ops: { address: ops.address, port: settings.opsPort ?? ops.port },
-    publicUrl: settings.publicUrl === undefined ? undefined : new URL(settings.publicUrl).origin,
+    publicUrl: new URL(settings.publicUrl ?? `https://localhost:${port}`).origin,
     workers: settings.workers === 0 ? availableParallelism() : settings.workers,
     certsDirectory: resolve(directory, settings.certsDirectory),
     adminPassword: await secrets.read(settings, [], 'adminPassword'),
@@ -240,6 +242,7 @@ function toLimits(limits: Settings['limits']): LimitsConfig {
     heldRequestsMax: limits.heldRequests,
     heldPerPrincipalMax: limits.heldPerPrincipal,
     holdMsMax: limits.hold,
+    drainMsMax: limits.drain,
   };
 }
 

@@ -110,6 +110,11 @@ export const schema = section('', {
     ...wholeNumber(0, 256),
     default: 0,
   }),
+  logLevel: setting({
+    doc: 'What standard error gets: the operational log, not the access log.',
+    ...oneOf('debug', 'info', 'warn', 'error'),
+    default: 'info',
+  }),
   dataDirectory: setting({
     doc: 'Databases, content, access log and keys (0700).',
     ...path,
@@ -238,6 +243,11 @@ export const schema = section('', {
       doc: 'Longest wait of a pull for a scan, whatever a policy says.',
       ...duration(0, 2 * MINUTE_MS),
       default: '120s',
+    }),
+    drain: setting({
+      doc: 'When the server stops, running transfers get so long to end.',
+      ...duration(0, 10 * MINUTE_MS),
+      default: '30s',
     }),
   }),
   unmatched: setting({

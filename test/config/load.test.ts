@@ -40,7 +40,7 @@ describe('the configuration', () => {
     assert.equal(config.port, 8443);
     assert.equal(config.listen, undefined);
     assert.deepEqual(config.ops, { address: '127.0.0.1', port: 9464 });
-    assert.equal(config.publicUrl, undefined);
+    assert.equal(config.publicUrl, 'https://localhost:8443');
     assert.equal(config.service, 'dockgate');
     assert.equal(config.workers, availableParallelism());
     assert.equal(config.dataDirectory, join(directory, 'data'));
