@@ -1,0 +1,65 @@
+#!/bin/sh
+# Installs what the tests need from the system: real registries, Redis and real clients. Says nothing when all is
+# there; installs only what is missing (Debian and Ubuntu).
+set -eu
+
+missing=''
+need() { # need COMMAND PACKAGE
+  if ! command -v "$1" >/dev/null 2>&1; then
+    case " $missing " in *" $2 "*) ;; *) missing="$missing $2" ;; esac
+  fi
+}
+# Debian keeps some servers outside of an ordinary user's PATH.
+PATH="$PATH:/usr/sbin:/sbin"
+
+need docker-registry docker-registry
+need redis-server redis-server
+need skopeo skopeo
+need podman podman
+need buildah buildah
+need openssl openssl
+need git git
+need htpasswd apache2-utils
+[ -n "$missing" ] || exit 0
+
+if ! command -v apt-get >/dev/null 2>&1; then
+  echo "test/setup.sh: missing:$missing. They are installed by apt-get, which is not here:" >&2
+  echo "install them your own way, so that each is found on the PATH." >&2
+  exit 1
+fi
+sudo=''
+if [ "$(id -u)" != 0 ]; then
+  if ! command -v sudo >/dev/null 2>&1; then
+    echo "test/setup.sh: missing:$missing. Run as root: apt-get install --no-install-recommends$missing" >&2
+    exit 1
+  fi
+  sudo='sudo'
+fi
+
+# The packages bring services of their own; none of them is to start because of a test.
+policy=/usr/sbin/policy-rc.d
+ours=''
+if [ ! -e "$policy" ]; then
+  printf '#!/bin/sh\nexit 101\n' | $sudo tee "$policy" >/dev/null
+  $sudo chmod 755 "$policy"
+  ours=yes
+fi
+log=$(mktemp)
+finish() {
+  status=$?
+  [ -z "$ours" ] || $sudo rm -f "$policy"
+  if [ "$status" -ne 0 ]; then
+    tail -n 20 "$log" >&2
+    echo "test/setup.sh: could not install:$missing" >&2
+  fi
+  rm -f "$log"
+  exit "$status"
+}
+trap finish EXIT
+
+echo "test/setup.sh: installing$missing" >&2
+export DEBIAN_FRONTEND=noninteractive
+apt() { $sudo env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=120 "$@" >>"$log" 2>&1 </dev/null; }
+# The lists may be old or absent; with fresh ones the install alone is enough.
+# shellcheck disable=SC2086
+apt install --no-install-recommends $missing || { apt update && apt install --no-install-recommends $missing; }
