@@ -1,6 +1,9 @@
 /** What the processes of a node, and the replicas of a cluster, tell each other. Entered by app/. */
+
+export { createAttempts, createRemoteAttempts } from './attempts.ts';
 export type { Rpc, RpcParts } from './ports.ts';
 export { remotePart } from './remote-part.ts';
+export { createRemoteScans } from './remote-scans.ts';
 export type { RpcClient, RpcClientOptions } from './rpc-client.ts';
 export { connectRpc } from './rpc-client.ts';
 export type { RpcServer, RpcServerOptions } from './rpc-server.ts';

@@ -10,6 +10,10 @@ export function createScanJobs(write: Write<ScanTables>): ScanJobs {
   return {
     put: (job, nowMs) => write((sql) => put(sql, job, nowMs)),
     take: (nowMs, leaseMs) => write((sql) => take(sql, nowMs, leaseMs)),
+    hold: (digest, untilMs) =>
+      write(async (sql) => {
+        await sql.updateTable('jobs').set({ held_until_ms: untilMs }).where('digest', '=', digest).execute();
+      }),
     finish: (digest) =>
       write(async (sql) => {
         await sql.deleteFrom('jobs').where('digest', '=', digest).execute();

@@ -1,4 +1,4 @@
-/** Finds, awaits and remembers verdicts; knows which blobs an admitted manifest names. */
+/** Finds, awaits and remembers verdicts; knows which blobs an admitted manifest names; runs scans. */
 export type {
   FactReads,
   FactWrites,
@@ -10,5 +10,17 @@ export type {
   ScanReport,
   ScanRequests,
   ScanTarget,
+  ScanTargets,
   VerdictMemory,
 } from './ports.ts';
+export type { ScanRunner, ScanRunnerOptions, ScanRunnerParts } from './scan-runner.ts';
+export { createScanRunner } from './scan-runner.ts';
+export type {
+  BlobAdmission,
+  HeldVerdict,
+  Hold,
+  Verdicts,
+  VerdictsOptions,
+  VerdictsParts,
+} from './verdicts.ts';
+export { createVerdicts } from './verdicts.ts';

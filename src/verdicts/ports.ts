@@ -52,7 +52,10 @@ export interface VerdictMemory {
   find(digest: Digest, policyHash: string): Promise<Verdict | undefined>;
   /** Never throws; a verdict that could not be kept is only slower. */
   keep(digest: Digest, policyHash: string, verdict: Verdict): Promise<void>;
+  /** Something about the digest changed: what was kept of it before this call is no longer believed. Never throws. */
   drop(digest: Digest): Promise<void>;
+  /** A change may have been missed: nothing that was kept before this call is believed any more. */
+  distrust(): void;
 }
 
 export type ScanPriority = 'pull' | 'push' | 'rescan';
@@ -86,10 +89,21 @@ export interface ScanJobs {
   put(job: Omit<ScanJob, 'attempts' | 'queuedAtMs'>, nowMs: number): Promise<void>;
   /** Takes the most urgent, oldest job whose time has come and that nobody holds; it is held until `leaseMs` later. */
   take(nowMs: number, leaseMs: number): Promise<ScanJob | undefined>;
+  /** Holds a taken job until then; 0 gives it back without counting an attempt. */
+  hold(digest: Digest, untilMs: number): Promise<void>;
   finish(digest: Digest): Promise<void>;
   /** Gives the job back, to be taken no earlier than `notBeforeMs`, with one more attempt counted. */
   retry(digest: Digest, notBeforeMs: number): Promise<void>;
   count(): Promise<number>;
+}
+
+/** Port: gives the scan runner what is to be scanned. Implemented where content and registries meet. */
+export interface ScanTargets {
+  /**
+   * @returns `undefined` when the repository no longer holds the manifest.
+   * @throws {Fault} the content cannot be reached now; the scan is tried again later.
+   */
+  openTarget(repository: Repository, digest: Digest): Promise<ScanTarget | undefined>;
 }
 
 /** Port: one scanner. It reads content through what it is given and reaches nothing else. */

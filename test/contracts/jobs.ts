@@ -64,6 +64,17 @@ export function jobsContract(implementation: string, open: OpenStore): void {
       assert.equal((await take(1000 + LEASE_MS))?.attempts, 1);
     });
 
+    it('lets a holder hold on, or give back at once without an attempt counted', async () => {
+      await put('m', 'pull', 1);
+      await take(1000);
+      await jobs().hold(digestOf('m'), 5000 + LEASE_MS);
+      assert.equal(await take(1000 + LEASE_MS), undefined);
+      await jobs().hold(digestOf('m'), 0);
+      assert.equal((await take(2000))?.attempts, 0);
+      await jobs().hold(digestOf('gone'), 9000);
+      assert.equal(await jobs().count(), 1);
+    });
+
     it('gives a job that failed back later, with one more attempt counted', async () => {
       await put('m', 'pull', 1);
       await take(2);

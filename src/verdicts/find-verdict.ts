@@ -1,0 +1,169 @@
+import type { Changes, Clock, Logger } from '../base/index.ts';
+import { type Digest, isAttestationChild, parseDigest, type Repository } from '../oci/index.ts';
+import { blockWithoutScanner, judge, judgeIndex, missingScanners, type Verdict } from '../policy/index.ts';
+import { createLiveCache, type Loaded } from './live-cache.ts';
+import type { FactReads, ManifestReads, ScanRequests, VerdictMemory } from './ports.ts';
+import { createRules, type RulesInForce } from './rules-in-force.ts';
+
+export interface FinderParts {
+  readonly facts: Pick<FactReads, 'findFacts' | 'listPolicies' | 'listWaivers'>;
+  readonly manifests: ManifestReads;
+  /** Shared with other processes and replicas; absent: this process remembers alone. */
+  readonly memory?: VerdictMemory;
+  readonly scans: Pick<ScanRequests, 'isOffered' | 'request'>;
+  readonly changes: Changes;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** A collision-free hash of a text, such as SHA-256 in hex. */
+  readonly hash: (text: string) => string;
+}
+
+/** A verdict as of now, and the digests whose scan it waits for when it is `unscanned`. */
+export interface Found {
+  readonly verdict: Verdict;
+  readonly pending: readonly Digest[];
+}
+
+/** Finds verdicts without waiting for scans. */
+export interface Finder {
+  ofManifest(repository: Repository, digest: Digest): Promise<Found>;
+  /** For a digest that is known to be no index. */
+  ofImage(repository: Repository, digest: Digest): Promise<Verdict>;
+  close(): void;
+}
+
+type Shape = NonNullable<Awaited<ReturnType<ManifestReads['findManifestShape']>>>;
+
+interface Place {
+  readonly repository: Repository;
+  readonly digest: Digest;
+}
+
+/** An index in an index in an index: deeper ones count as absent (threats V-07). */
+const DEPTH_MAX = 4;
+
+export function createFinder({ entriesMax }: { readonly entriesMax: number }, parts: FinderParts): Finder {
+  const rules = createRules(parts);
+  const verdicts = createLiveCache<Verdict>({ entriesMax }, parts);
+  // What a manifest is and which children are here, too: cleared whole, since an index hangs on many digests.
+  const manifests = createLiveCache<Found>({ entriesMax }, parts);
+
+  /** Memory of this process, then the shared one, then the facts themselves. */
+  async function ofImage(repository: Repository, digest: Digest): Promise<Verdict> {
+    const inForce = await rules.inForce(repository);
+    return verdicts.get(`${digest} ${inForce.policyHash}`, () => load(repository, digest, inForce));
+  }
+
+  async function load(
+    repository: Repository,
+    digest: Digest,
+    { effective, policyHash }: RulesInForce,
+  ): Promise<Loaded<Verdict>> {
+    const remembered = await parts.memory?.find(digest, policyHash);
+    if (remembered && isUsable(remembered, digest)) {
+      return { value: remembered, validUntilMs: remembered.validUntilMs };
+    }
+    const facts = await parts.facts.findFacts(digest);
+    const nowMs = parts.clock.nowMs();
+    const verdict = judge(facts, digest, effective, nowMs);
+    const missing = missingScanners(facts, digest, effective, nowMs);
+    if (verdict.outcome === 'unscanned') {
+      const absent = missing.find(
+        ({ scanner, policy }) => policy.mode !== 'warn' && !parts.scans.isOffered(scanner),
+      );
+      // Not for the shared memory: which scanners run is a matter of this node.
+      return absent
+        ? { value: blockWithoutScanner(verdict, absent.scanner, absent.policy) }
+        : { value: verdict, isKept: false };
+    }
+    if (missing.some(({ scanner }) => parts.scans.isOffered(scanner))) askForScan(repository, digest);
+    void parts.memory?.keep(digest, policyHash, verdict);
+    return { value: verdict, validUntilMs: verdict.validUntilMs };
+  }
+
+  /** For policies that only warn: nobody waits, but the warning should become knowledge. */
+  function askForScan(repository: Repository, digest: Digest): void {
+    parts.scans.request(repository, digest, 'push').catch((error: unknown) => {
+      // Nothing depends on it: whoever reads the facts next asks again.
+      parts.logger.warn('a scan could not be asked for', { digest, reason: String(error) });
+    });
+  }
+
+  function isUsable(remembered: Verdict, digest: Digest): boolean {
+    return (
+      remembered.digest === digest &&
+      remembered.outcome !== 'unscanned' &&
+      parts.clock.nowMs() < remembered.validUntilMs
+    );
+  }
+
+  async function ofShape(at: Place, shape: Shape | undefined, depth: number): Promise<Found> {
+    if (shape?.kind === 'index') return ofIndex(at, shape, depth);
+    const verdict = await ofImage(at.repository, at.digest);
+    return { verdict, pending: verdict.outcome === 'unscanned' ? [at.digest] : [] };
+  }
+
+  /** Children are looked at in their order until one is admitted; those that are not here count for nothing. */
+  async function ofIndex({ repository, digest }: Place, shape: Shape, depth: number): Promise<Found> {
+    const seen: Found[] = [];
+    for (const child of depth < DEPTH_MAX ? childrenOf(shape) : []) {
+      const childShape = await parts.manifests.findManifestShape(repository, child);
+      if (!childShape) continue;
+      const found = await ofShape({ repository, digest: child }, childShape, depth + 1);
+      seen.push(found);
+      if (found.verdict.outcome === 'allow') break;
+    }
+    const verdict = judgeIndex(
+      digest,
+      seen.map((found) => found.verdict),
+    );
+    const pending = verdict.outcome === 'unscanned' ? seen.flatMap((found) => found.pending) : [];
+    return { verdict, pending };
+  }
+
+  const stopChanges = parts.changes.onChange(({ topic, key }) => {
+    if (topic === 'policies') rules.clear();
+    if (topic === 'policies' || topic === 'facts' || topic === 'links') manifests.clear();
+    if (topic !== 'facts') return;
+    if (key === undefined) return forget();
+    verdicts.drop(key);
+    dropRemembered(key);
+  });
+  const stopLost = parts.changes.onLost(() => {
+    rules.clear();
+    manifests.clear();
+    forget();
+  });
+
+  function forget(): void {
+    verdicts.clear();
+    parts.memory?.distrust();
+  }
+
+  function dropRemembered(key: string): void {
+    const digest = parseDigest(key);
+    if (digest) void parts.memory?.drop(digest);
+    else parts.memory?.distrust();
+  }
+
+  async function loadManifest(at: Place): Promise<Loaded<Found>> {
+    const found = await ofShape(at, await parts.manifests.findManifestShape(at.repository, at.digest), 0);
+    const isKept = found.verdict.outcome !== 'unscanned';
+    return { value: found, validUntilMs: found.verdict.validUntilMs, isKept };
+  }
+
+  return {
+    ofImage,
+    ofManifest: (repository, digest) =>
+      manifests.get(`${repository}@${digest}`, () => loadManifest({ repository, digest })),
+    close() {
+      stopChanges();
+      stopLost();
+    },
+  };
+}
+
+/** Attestations that hang beside the images are no images: they are judged when they are asked for. */
+function childrenOf(shape: Shape): ReadonlySet<Digest> {
+  return new Set(shape.children.filter((child) => !isAttestationChild(child)).map((child) => child.digest));
+}
