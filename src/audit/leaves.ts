@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Checkpoint } from './checkpoint.ts';
 import { type Damage, diagnose, identify } from './damage.ts';
 import { parseLine } from './line.ts';
-import { foldRoot, leafHash, type TreeHash } from './merkle.ts';
+import { foldRoot, HASH_BYTES, leafHash, type TreeHash } from './merkle.ts';
 import { decodeBundle, decodeTile, readTile, tilePath } from './tiles.ts';
 import { createTree, TILE_WIDTH } from './tree.ts';
 
@@ -50,6 +50,8 @@ class Walk {
   #differs: Damage | undefined;
   #differsFile = '';
   #lastDifferent = -1;
+  /** First file with bytes that belong to nothing. */
+  #foreign: Damage | undefined;
   /** First place where the records themselves do not follow each other. */
   #disorder: Damage | undefined;
 
@@ -145,7 +147,7 @@ class Walk {
     if (this.#tree.size === size && this.#tree.root().equals(root)) {
       // The records are what was signed, so only a tile can be what differs.
       const { index } = this.#differs ?? {};
-      if (index === undefined) return this.#disorder;
+      if (index === undefined) return earlier(this.#foreign, this.#disorder);
       const message = `${this.#differsFile} is not the tile of its records, which are as they were signed`;
       return { kind: 'tile', message, index };
     }
@@ -155,14 +157,27 @@ class Walk {
 
   async #readLines(index: number, width: number): Promise<readonly Buffer[]> {
     const bytes = await readTile(this.#query.log, { level: 'entries', index, width });
-    const lines = bytes === undefined ? [] : decodeBundle(bytes).lines;
+    const { lines, isWhole } = decodeBundle(bytes ?? Buffer.alloc(0));
+    if (!isWhole) this.#foreignBytes(tilePath('entries', index, width), index * TILE_WIDTH);
     // A full bundle may stand in for a partial one; a bundle of the asked width must not be longer than that.
     return (await hasBundle(this.#query.log, index * TILE_WIDTH, width)) ? lines : lines.slice(0, width);
   }
 
   async #readHashes(level: number, index: number, width: number): Promise<readonly TreeHash[]> {
-    const bytes = await readTile(this.#query.log, { level, index, width });
-    return decodeTile(bytes ?? Buffer.alloc(0)).slice(0, width);
+    const bytes = (await readTile(this.#query.log, { level, index, width })) ?? Buffer.alloc(0);
+    if (bytes.length !== width * HASH_BYTES && bytes.length !== TILE_WIDTH * HASH_BYTES) {
+      this.#foreignBytes(tilePath(level, index, width), index * TILE_WIDTH ** (level + 1));
+    }
+    return decodeTile(bytes).slice(0, width);
+  }
+
+  /** A file that is longer or shorter than its content: damage of its own, unless more is found in it. */
+  #foreignBytes(file: string, first: number): void {
+    this.#foreign ??= {
+      kind: 'tile',
+      message: `${file} does not have the length of its content`,
+      index: first,
+    };
   }
 }
 

@@ -23,7 +23,7 @@ export interface Signer {
   sign(text: Uint8Array): Uint8Array;
 }
 
-export function keyIdOf(name: string, publicKey: Uint8Array): Buffer {
+function keyIdOf(name: string, publicKey: Uint8Array): Buffer {
   const parts = [Buffer.from(`${name}\n`), Buffer.from([ED25519]), publicKey];
   return hash('sha256', Buffer.concat(parts), 'buffer').subarray(0, 4);
 }

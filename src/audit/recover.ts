@@ -21,7 +21,7 @@ export interface WriterStart {
   readonly torn: readonly TornTail[];
 }
 
-export interface TornTail {
+interface TornTail {
   readonly segment: number;
   readonly bytes: number;
   readonly sha256: string;

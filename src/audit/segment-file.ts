@@ -18,7 +18,7 @@ export interface SegmentFile {
 
 export type OpenSegment = (path: string, durability: Durability) => Promise<SegmentFile>;
 
-export class SegmentDisturbed extends Error {
+class SegmentDisturbed extends Error {
   override readonly name = 'SegmentDisturbed';
   readonly code = 'DISTURBED';
 }

@@ -4,7 +4,7 @@ import { EMPTY_ROOT, foldRoot, type TreeHash } from './merkle.ts';
 export const TILE_WIDTH = 256;
 
 /** A tile that has just become full. */
-export interface FullTile {
+interface FullTile {
   readonly level: number;
   readonly index: number;
   readonly hashes: readonly TreeHash[];

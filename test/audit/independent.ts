@@ -77,7 +77,7 @@ export function readEntries(log: string, size: number): Buffer[] {
 }
 
 /** The hash of the full subtree of 256^level leaves number `index`, from the tile that stores it. */
-export function storedHash(log: string, size: number, level: number, index: number): Buffer {
+function storedHash(log: string, size: number, level: number, index: number): Buffer {
   const count = Math.floor(size / 256 ** level);
   const n = Math.floor(index / 256);
   const bytes = tileFile(log, String(level), n, Math.min(256, count - n * 256));
@@ -86,7 +86,7 @@ export function storedHash(log: string, size: number, level: number, index: numb
 }
 
 /** MTH(D[from:to]) from the tiles alone, as a client would compute it: never from the entries. */
-export function hashOfRange(log: string, size: number, from: number, to: number): Buffer {
+function hashOfRange(log: string, size: number, from: number, to: number): Buffer {
   const count = to - from;
   for (let level = 0; 256 ** level <= count; level += 1) {
     if (count === 256 ** level && from % count === 0) return storedHash(log, size, level, from / count);

@@ -18,11 +18,11 @@ import type { OpenSegment } from '../../src/audit/segment-file.ts';
 import { type Clock, type LogFields, type Logger, systemClock, systemRandom } from '../../src/base/index.ts';
 
 /** A logger that keeps what it was told. */
-export interface KeepingLogger extends Logger {
+interface KeepingLogger extends Logger {
   readonly lines: { readonly level: string; readonly message: string; readonly fields: LogFields }[];
 }
 
-export function keepsLines(): KeepingLogger {
+function keepsLines(): KeepingLogger {
   const lines: KeepingLogger['lines'] = [];
   const at =
     (level: string) =>
@@ -63,7 +63,7 @@ export interface Lab {
   end(): Promise<void>;
 }
 
-export interface LabWriterOptions {
+interface LabWriterOptions {
   readonly writer?: string;
   readonly clock?: Clock;
   readonly openSegment?: OpenSegment;
@@ -73,10 +73,11 @@ export interface LabWriterOptions {
   readonly notesPerSecond?: number;
 }
 
-export interface LabSequencerOptions {
+interface LabSequencerOptions {
   readonly node?: string;
   readonly clock?: Clock;
   readonly heartbeatMs?: number;
+  readonly intervalMs?: number;
   readonly index?: RecordIndexWrites;
   readonly note?: (entry: AuditEntry) => void;
   readonly keyPath?: string;
@@ -106,7 +107,12 @@ export async function createLab(at?: string): Promise<Lab> {
     async openSequencer({ node = 'n1', clock = systemClock, note = () => undefined, ...options } = {}) {
       const key = await loadOrCreateLogKey(options.keyPath ?? join(directory, 'keys', 'log.pem'));
       const opened = await openSequencer(
-        { directory, node, intervalMs: NEVER_MS, heartbeatMs: options.heartbeatMs ?? NEVER_MS },
+        {
+          directory,
+          node,
+          intervalMs: options.intervalMs ?? NEVER_MS,
+          heartbeatMs: options.heartbeatMs ?? NEVER_MS,
+        },
         { clock, random: systemRandom, logger, key, index: options.index ?? index, audit: { note } },
       );
       open.push(opened);

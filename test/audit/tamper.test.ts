@@ -278,6 +278,24 @@ describe('verification of a log somebody tampered with', () => {
       3,
       (log) => log.edit('log/tile/0/000', (bytes) => flip(bytes, 3 * 32)),
     ],
+    [
+      'bytes appended to a bundle',
+      'tile',
+      512,
+      (log) => log.edit(LAST, (bytes) => Buffer.concat([bytes, Buffer.from('x')])),
+    ],
+    [
+      'bytes appended to a leaf tile',
+      'tile',
+      0,
+      (log) => log.edit('log/tile/0/000', (bytes) => Buffer.concat([bytes, Buffer.from('x')])),
+    ],
+    [
+      'bytes appended to an upper tile',
+      'tile',
+      0,
+      (log) => log.edit(TOP, (bytes) => Buffer.concat([bytes, Buffer.from('x')])),
+    ],
     ['a leaf tile removed', 'tile', 256, (log) => rm(log.path('log/tile/0/001'))],
     [
       'a leaf tile cut',
