@@ -28,7 +28,7 @@ export interface UploadShape {
 /** Sends an upload over a raw socket to a server of Node's and gives what the server received. */
 export async function receiveUpload(shape: UploadShape = {}): Promise<ReceivedUpload> {
   const server = createServer();
-  server.on('clientError', () => undefined);
+  server.on('clientError', (_error, socket) => socket.destroy());
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();
