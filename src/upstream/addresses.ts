@@ -40,14 +40,17 @@ const RESERVED_V6: readonly (readonly [string, number])[] = [
   ['ff00::', 8],
 ];
 
-const reserved = new BlockList();
-for (const [network, prefix] of RESERVED_V4) reserved.addSubnet(network, prefix, 'ipv4');
-for (const [network, prefix] of RESERVED_V6) reserved.addSubnet(network, prefix, 'ipv6');
+// Two lists: in one, Node would hold the network ::ffff:0:0/96 against every IPv4 address.
+const reservedV4 = new BlockList();
+const reservedV6 = new BlockList();
+for (const [network, prefix] of RESERVED_V4) reservedV4.addSubnet(network, prefix, 'ipv4');
+for (const [network, prefix] of RESERVED_V6) reservedV6.addSubnet(network, prefix, 'ipv6');
 
 /** @param address an IPv4 or IPv6 address as text, without brackets; anything else counts as reserved. */
 export function isReservedAddress(address: string): boolean {
   const family = isIP(address);
-  return family === 0 || reserved.check(address, family === 4 ? 'ipv4' : 'ipv6');
+  if (family === 0) return true;
+  return family === 4 ? reservedV4.check(address, 'ipv4') : reservedV6.check(address, 'ipv6');
 }
 
 export class AddressRefused extends Error {

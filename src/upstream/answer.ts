@@ -84,7 +84,7 @@ export async function readWhole(answer: OpenAnswer, bytesMax: number): Promise<W
 export function faultFor(answer: { readonly status: number; readonly headers: AnswerHeaders }): Error {
   const { status } = answer;
   if (status === 429 || status === 503) return upstreamBusy(status, headerOf(answer, 'retry-after'));
-  if (status >= 500) return upstreamAway('failed');
+  if (status >= 500 && status <= 599) return upstreamAway('failed');
   return upstreamBroken(`an unexpected status ${status}`);
 }
 

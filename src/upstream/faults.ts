@@ -79,6 +79,10 @@ export function faultOf(error: unknown): UpstreamUnavailable {
   return upstreamAway('does not answer', error);
 }
 
+/** undici's parse errors carry no code, only their name. */
 function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
+  if (!(error instanceof Error)) return '';
+  if (error.name === 'HTTPParserError') return 'HPE_';
+  if (error.message === 'bad upgrade') return 'HPE_UNEXPECTED_UPGRADE';
+  return 'code' in error && typeof error.code === 'string' ? error.code : '';
 }

@@ -50,8 +50,8 @@ export function printState(place: UploadPlace): string {
  */
 export function readUploadPath(location: string | undefined, requestPath: string, upstream: URL): string {
   const base = new URL(requestPath, upstream);
-  const url = location !== undefined && URL.canParse(location, base) ? new URL(location, base) : undefined;
-  const isOurs = url !== undefined && /^https?:$/.test(url.protocol) && url.host === upstream.host;
+  const url = location && URL.canParse(location, base) ? new URL(location, base) : undefined;
+  const isOurs = url && /^https?:$/.test(url.protocol) && url.host === upstream.host;
   if (!url || !isOurs || url.username !== '' || url.password !== '') {
     throw upstreamBroken('an upload at another host');
   }
