@@ -1,0 +1,12 @@
+/**
+ * /v2: parse, authenticate, decide, record, answer. Entered by app/ alone.
+ */
+export { METHODS } from './dispatch.ts';
+export type { Gateway } from './handler.ts';
+export { createGateway } from './handler.ts';
+export type { Listener, ListenerOptions, ListenerParts } from './listener.ts';
+export { createListener } from './listener.ts';
+export type { GatewayOptions, GatewayParts } from './parts.ts';
+export type { Located, Sources } from './sources.ts';
+export { createSources } from './sources.ts';
+export { createUploadSessions } from './upload-session.ts';

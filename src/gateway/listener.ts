@@ -1,0 +1,138 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer, type Server } from 'node:https';
+import type { Duplex } from 'node:stream';
+import type { SecureContextOptions, TLSSocket } from 'node:tls';
+import type { Audit, AuditEntry } from '../audit/index.ts';
+import { type Logger, newId, type Random } from '../base/index.ts';
+import type { Gateway } from './handler.ts';
+
+export interface ListenerOptions {
+  readonly tls: SecureContextOptions;
+  /** Longest time in milliseconds for a request's header to arrive. */
+  readonly headerMsMax: number;
+  /** A connection on which nothing moves for this many milliseconds is cut. */
+  readonly idleMsMax: number;
+  readonly headerBytesMax: number;
+}
+
+export interface ListenerParts {
+  readonly gateway: Gateway;
+  /** Everything that is not below /v2: tokens, administration, console. */
+  readonly others: (request: IncomingMessage, response: ServerResponse) => void;
+  readonly audit: Pick<Audit, 'note'>;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
+export interface Listener {
+  readonly server: Server;
+  /** Takes a renewed certificate without dropping a connection. */
+  renew(tls: SecureContextOptions): void;
+  /** Refuses new connections and resolves when those there are have ended; idle ones end at once. */
+  drain(): Promise<void>;
+}
+
+const STATUS_OF_ERROR: Readonly<Record<string, number>> = {
+  HPE_HEADER_OVERFLOW: 431,
+  ERR_HTTP_REQUEST_TIMEOUT: 408,
+};
+
+/**
+ * The TLS server: one port for the registry, the tokens and the API. What is no request is recorded, too.
+ *
+ * @see threats H-14 to H-31, A-27
+ */
+export function createListener(options: ListenerOptions, parts: ListenerParts): Listener {
+  const server = createServer({
+    ...options.tls,
+    minVersion: 'TLSv1.2',
+    ALPNProtocols: ['http/1.1'],
+    maxHeaderSize: options.headerBytesMax,
+    headersTimeout: options.headerMsMax,
+    handshakeTimeout: options.headerMsMax,
+    // A push of a large layer over a slow line takes as long as it takes; `timeout` below cuts what stands still.
+    requestTimeout: 0,
+    keepAliveTimeout: 75_000,
+    requireHostHeader: true,
+  });
+  server.timeout = options.idleMsMax;
+  server.on('request', (request, response) => route(parts, request, response, () => {}));
+  server.on('checkContinue', (request, response) => {
+    route(parts, request, response, () => response.writeContinue());
+  });
+  server.on('checkExpectation', (request, response) => {
+    parts.audit.note(rejected(parts, 'expect.unknown', 417, request.socket.remoteAddress));
+    response.writeHead(417, { 'content-length': '0', connection: 'close' }).end();
+  });
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => rejectBytes(parts, error, socket));
+  server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: TLSSocket) => {
+    parts.audit.note(rejected(parts, `tls.${error.code ?? 'error'}`, 0, socket.remoteAddress));
+  });
+  // CONNECT and Upgrade are not ours: without a listener Node would hand the socket to nobody.
+  server.on('connect', (request: IncomingMessage, socket: Duplex) => {
+    parts.audit.note(rejected(parts, 'method.connect', 405, request.socket.remoteAddress));
+    socket.end('HTTP/1.1 405 Method Not Allowed\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+  });
+  return {
+    server,
+    renew: (tls) => server.setSecureContext(tls),
+    drain: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeIdleConnections();
+      }),
+  };
+}
+
+function route(
+  parts: ListenerParts,
+  request: IncomingMessage,
+  response: ServerResponse,
+  welcomeBody: () => void,
+): void {
+  // A client that resets its connection is no error of ours.
+  request.on('error', () => {});
+  response.on('error', () => {});
+  const target = request.url ?? '';
+  if (target === '/v2' || target.startsWith('/v2/') || !target.startsWith('/')) {
+    parts.gateway.handle(request, response, welcomeBody).catch((error: unknown) => {
+      parts.logger.error('the gateway threw', {}, error);
+      response.destroy();
+    });
+    return;
+  }
+  // Small bodies only: they are welcome, and refused by their size.
+  welcomeBody();
+  parts.others(request, response);
+}
+
+function rejectBytes(parts: ListenerParts, error: NodeJS.ErrnoException, socket: Duplex): void {
+  const code = error.code ?? 'unknown';
+  const status = STATUS_OF_ERROR[code] ?? 400;
+  const address =
+    'remoteAddress' in socket && typeof socket.remoteAddress === 'string' ? socket.remoteAddress : '';
+  // A reset is the end of a connection, not a request that was refused.
+  if (code !== 'ECONNRESET') parts.audit.note(rejected(parts, `http.${code}`, status, address));
+  if (socket.writable && code !== 'ECONNRESET') {
+    socket.end(`HTTP/1.1 ${status} Rejected\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+  } else {
+    socket.destroy();
+  }
+}
+
+function rejected(
+  parts: ListenerParts,
+  reason: string,
+  status: number,
+  address: string | undefined,
+): AuditEntry {
+  return {
+    kind: 'decision',
+    requestId: newId(parts.random),
+    action: 'connection',
+    outcome: 'refused',
+    status,
+    reason,
+    client: { address: (address ?? '').replace(/^::ffff:/, '') },
+  };
+}

@@ -1,0 +1,82 @@
+import {
+  type Digest,
+  MANIFEST_BYTES_MAX,
+  type Manifest,
+  parseManifest,
+  type Reference,
+  type Repository,
+} from '../oci/index.ts';
+import type { GatewayParts } from './parts.ts';
+
+export interface LoadedManifest {
+  readonly mediaType: string;
+  readonly bytes: Uint8Array;
+}
+
+export type LoadResult =
+  | { readonly kind: 'loaded'; readonly manifest: LoadedManifest }
+  | { readonly kind: 'absent' }
+  /** The registry holds something under the digest that we cannot judge. */
+  | { readonly kind: 'unreadable'; readonly problem: string };
+
+type Parts = Pick<GatewayParts, 'content' | 'links' | 'linkWrites' | 'facts' | 'sources' | 'clock'>;
+
+/** A tag is resolved once; everything after speaks of that digest. */
+export async function resolve(
+  parts: Parts,
+  repository: Repository,
+  reference: Reference,
+): Promise<Digest | undefined> {
+  if (reference.kind === 'digest') return reference.digest;
+  const located = parts.sources.locate(repository);
+  return located?.source.resolve(located.name, reference.tag);
+}
+
+/**
+ * Finds the manifest of this repository: in the content store, else at its registry, from where it is kept and its
+ * links are committed before a byte of it leaves, so that its blobs can be judged by it.
+ *
+ * @throws {Fault} the registry, the store or the disk is away.
+ */
+export async function loadManifest(
+  parts: Parts,
+  repository: Repository,
+  digest: Digest,
+): Promise<LoadResult> {
+  const known = await parts.links.findManifest(repository, digest);
+  if (known) {
+    const bytes = await parts.content.read(digest, MANIFEST_BYTES_MAX);
+    if (bytes) return { kind: 'loaded', manifest: { mediaType: known.mediaType, bytes } };
+  }
+  const located = parts.sources.locate(repository);
+  const found = await located?.source.readManifest(located.name, digest);
+  if (!found) return { kind: 'absent' };
+  const parsed = parseManifest(found.bytes, found.mediaType);
+  if (!parsed.ok) return { kind: 'unreadable', problem: parsed.problem };
+  await keepManifest(parts, { repository, digest, bytes: found.bytes, manifest: parsed.manifest });
+  return { kind: 'loaded', manifest: found };
+}
+
+/** Keeps a manifest that a registry behind us holds: bytes first, then its links, then when it was seen. */
+export async function keepManifest(
+  parts: Parts,
+  kept: {
+    readonly repository: Repository;
+    readonly digest: Digest;
+    readonly bytes: Uint8Array;
+    readonly manifest: Manifest;
+  },
+): Promise<void> {
+  const nowMs = parts.clock.nowMs();
+  await parts.content.put(kept.digest, kept.bytes);
+  await parts.linkWrites.linkManifest({
+    repository: kept.repository,
+    digest: kept.digest,
+    size: kept.bytes.length,
+    manifest: kept.manifest,
+    tags: [],
+    requireContent: false,
+    nowMs,
+  });
+  await parts.facts.seeDigest(kept.digest, kept.manifest.kind, nowMs);
+}

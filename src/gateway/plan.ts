@@ -1,0 +1,32 @@
+import type { AuditEntry } from '../audit/index.ts';
+import type { Refusal } from '../oci/index.ts';
+import type { Answer } from './answer.ts';
+
+/** What a decision adds to the record beside who asked and what for. */
+export type DecisionFacts = Pick<
+  AuditEntry,
+  'action' | 'reason' | 'repository' | 'reference' | 'digest' | 'because' | 'verdict' | 'note'
+>;
+
+/**
+ * The outcome of one request, decided and not yet acted on. The gateway records it, then acts or answers: a handler
+ * never writes to the response, so none can forget the record.
+ */
+export type Plan =
+  | {
+      readonly isAllowed: true;
+      readonly facts: DecisionFacts;
+      /** Status that the record says; a change that turns out otherwise is recorded a second time. */
+      readonly status: number;
+      /** Called once, after the record is durable. */
+      readonly act: () => Promise<Answer | Refusal>;
+    }
+  | { readonly isAllowed: false; readonly facts: DecisionFacts; readonly refusal: Refusal };
+
+export function allow(facts: DecisionFacts, status: number, act: () => Promise<Answer | Refusal>): Plan {
+  return { isAllowed: true, facts, status, act };
+}
+
+export function deny(facts: DecisionFacts, refusal: Refusal): Plan {
+  return { isAllowed: false, facts, refusal };
+}

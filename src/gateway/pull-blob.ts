@@ -1,0 +1,188 @@
+import type { Readable } from 'node:stream';
+import {
+  type ByteRange,
+  type Digest,
+  Fault,
+  parseRange,
+  type Refusal,
+  type Repository,
+  refuse,
+} from '../oci/index.ts';
+import { checkAccess } from './access.ts';
+import type { Answer } from './answer.ts';
+import { blockedRefusal, recordedVerdict } from './blocked.ts';
+import { type CallOf, header } from './call.ts';
+import type { GatewayOptions, GatewayParts } from './parts.ts';
+import { allow, type DecisionFacts, deny, type Plan } from './plan.ts';
+import { mayPush } from './pull-manifest.ts';
+
+/**
+ * GET and HEAD of a blob. It leaves only through a repository where an admitted manifest names it; a HEAD by who may
+ * push there is truthful for this repository, so that the client knows what it need not upload.
+ *
+ * @see OCI distribution-spec 1.1, end-2; design, "No way around" and "HEAD follows the right to push".
+ */
+export async function planBlobPull(
+  call: CallOf<'blob'>,
+  parts: GatewayParts,
+  options: GatewayOptions,
+): Promise<Plan> {
+  const { repository, digest } = call.route;
+  const asked: DecisionFacts = { action: 'pull', repository, reference: digest, digest };
+  const checked = await checkAccess(parts.directory, call, repository, ['pull'], {
+    service: options.service,
+    scopeActions: 'pull',
+  });
+  const facts: DecisionFacts = { ...asked, ...(checked.because ? { because: checked.because } : {}) };
+  if (checked.refusal)
+    return denyBlob(call, { ...facts, reason: checked.reason ?? 'refused' }, checked.refusal);
+  if (call.method === 'HEAD' && (await mayPush(call, parts, repository))) {
+    return planPusherHead(call, parts, options, facts);
+  }
+  return planJudgedBlob(call, parts, facts);
+}
+
+/** docker cannot read a 403 to a blob HEAD, so what is refused there is not there; a challenge stays a challenge. */
+function denyBlob(call: CallOf<'blob'>, facts: DecisionFacts, refusal: Refusal): Plan {
+  const isHead = call.method === 'HEAD' && refusal.status !== 401;
+  return deny(facts, isHead ? blobUnknown(call.route.repository, call.route.digest) : refusal);
+}
+
+async function planPusherHead(
+  call: CallOf<'blob'>,
+  parts: GatewayParts,
+  options: GatewayOptions,
+  facts: DecisionFacts,
+): Promise<Plan> {
+  const { repository, digest } = call.route;
+  const size = await findHere(parts, repository, digest);
+  if (size === undefined) return deny({ ...facts, reason: 'blob.unknown' }, blobUnknown(repository, digest));
+  return allow({ ...facts, reason: 'head.pusher' }, 200, async () => {
+    // The pusher will not upload it now, so it must not be collected before the manifest that names it arrives.
+    await parts.linkWrites.linkBlob({
+      repository,
+      digest,
+      size,
+      owner: 'pending',
+      untilMs: parts.clock.nowMs() + options.pendingMs,
+    });
+    return blobHead(digest, size);
+  });
+}
+
+/** Linked or pending in this repository, or held by its registry in this repository; never the store as a whole. */
+async function findHere(
+  parts: GatewayParts,
+  repository: Repository,
+  digest: Digest,
+): Promise<number | undefined> {
+  const located = parts.sources.locate(repository);
+  if (!located) return undefined;
+  const linked = await parts.links.findBlob(repository, digest);
+  if (linked && linked.owner !== 'cached' && located.source.kind === 'origin') return linked.size;
+  return (await located.source.findBlob(located.name, digest))?.size;
+}
+
+async function planJudgedBlob(
+  call: CallOf<'blob'>,
+  parts: GatewayParts,
+  facts: DecisionFacts,
+): Promise<Plan> {
+  const { repository, digest } = call.route;
+  const admission = await parts.verdicts.admitsBlob(repository, digest);
+  if (!admission.isAdmitted) {
+    if (!admission.verdict)
+      return deny({ ...facts, reason: 'blob.unknown' }, blobUnknown(repository, digest));
+    const { verdict } = admission;
+    const refused = {
+      repository,
+      digest: verdict.digest,
+      verdict,
+      decisionId: call.id,
+      userAgent: call.userAgent,
+    };
+    const reason = `policy.${verdict.reasons[0]?.rule ?? 'blocked'}`;
+    return denyBlob(call, { ...facts, reason, verdict: recordedVerdict(verdict) }, blockedRefusal(refused));
+  }
+  const size =
+    (await parts.content.find(digest))?.size ?? (await parts.links.findBlob(repository, digest))?.size;
+  if (size === undefined) return deny({ ...facts, reason: 'blob.unknown' }, blobUnknown(repository, digest));
+  if (call.method === 'HEAD') return allow(facts, 200, async () => blobHead(digest, size));
+  const range = parseRange(header(call, 'range'), size);
+  if (range === 'unsatisfiable') {
+    const headers = { 'content-range': `bytes */${size}` };
+    const refusal = refuse('SIZE_INVALID', 'dockgate: the range lies outside the blob', {
+      status: 416,
+      headers,
+    });
+    return deny({ ...facts, reason: 'range.invalid' }, refusal);
+  }
+  return allow(facts, range ? 206 : 200, () => openBlob(call, parts, size, range));
+}
+
+async function openBlob(
+  call: CallOf<'blob'>,
+  parts: GatewayParts,
+  size: number,
+  range: ByteRange | undefined,
+): Promise<Answer | Refusal> {
+  const { repository, digest } = call.route;
+  const stream = await openStream(call, parts, size, range);
+  if (!stream) return blobUnknown(repository, digest);
+  const length = range ? range.last - range.first + 1 : size;
+  const headers: Record<string, string> = {
+    ...blobHead(digest, size).headers,
+    'content-length': String(length),
+  };
+  if (range) headers['content-range'] = `bytes ${range.first}-${range.last}/${size}`;
+  return { status: range ? 206 : 200, headers, body: stream };
+}
+
+/** From the content store, else from the registry through one fill that every caller shares. */
+async function openStream(
+  call: CallOf<'blob'>,
+  parts: GatewayParts,
+  size: number,
+  range: ByteRange | undefined,
+): Promise<Readable | undefined> {
+  const { repository, digest } = call.route;
+  const kept = await parts.content.open(digest, range);
+  if (kept) return kept.stream;
+  const located = parts.sources.locate(repository);
+  if (!located || located.source.kind === 'origin') return undefined;
+  const fill = await parts.content.fill(digest, size, async () => {
+    const opened = await located.source.openBlob(located.name, digest);
+    if (!opened) throw new BlobVanished(repository);
+    return opened.stream;
+  });
+  return fill.stream(range);
+}
+
+/** A manifest names the blob and its registry does not have it. */
+class BlobVanished extends Fault {
+  constructor(repository: Repository) {
+    super(
+      'DG_BLOB_VANISHED',
+      'BLOB_UNKNOWN',
+      `dockgate: the registry behind ${repository} no longer has this blob`,
+    );
+  }
+}
+
+function blobHead(digest: Digest, size: number): Answer {
+  return {
+    status: 200,
+    headers: {
+      'content-type': 'application/octet-stream',
+      'content-length': String(size),
+      'docker-content-digest': digest,
+      'accept-ranges': 'bytes',
+      etag: `"${digest}"`,
+      'cache-control': 'private',
+    },
+  };
+}
+
+export function blobUnknown(repository: Repository, digest: Digest): Refusal {
+  return refuse('BLOB_UNKNOWN', `dockgate: ${repository} has no blob ${digest}`);
+}

@@ -1,0 +1,133 @@
+import { digestOf } from '../content/index.ts';
+import {
+  algorithmOf,
+  type Digest,
+  isRefusal,
+  MANIFEST_BYTES_MAX,
+  type Manifest,
+  mediaTypeOf,
+  parseManifest,
+  printReference,
+  type Refusal,
+  type Repository,
+  refuse,
+  type Tag,
+} from '../oci/index.ts';
+import type { RepositoryAction } from '../roles/index.ts';
+import { checkAccess } from './access.ts';
+import type { Answer } from './answer.ts';
+import { readBody } from './body.ts';
+import { type CallOf, header } from './call.ts';
+import { keepManifest } from './load.ts';
+import type { GatewayOptions, GatewayParts } from './parts.ts';
+import { allow, type DecisionFacts, deny, type Plan } from './plan.ts';
+import type { Located } from './sources.ts';
+
+interface Pushed {
+  readonly repository: Repository;
+  readonly located: Located;
+  readonly digest: Digest;
+  readonly tags: readonly Tag[];
+  readonly bytes: Uint8Array;
+  readonly mediaType: string;
+  readonly manifest: Manifest;
+}
+
+/**
+ * PUT of a manifest, by tag or by digest with `?tag=`. What is pushed is stored and scanned; whether it may be pulled
+ * is decided at each pull.
+ *
+ * @see OCI distribution-spec 1.1, end-7.
+ */
+export async function planManifestPush(
+  call: CallOf<'manifest'>,
+  parts: GatewayParts,
+  options: GatewayOptions,
+): Promise<Plan> {
+  const { repository, reference } = call.route;
+  const asked: DecisionFacts = { action: 'push', repository, reference: printReference(reference) };
+  const tags = reference.kind === 'tag' ? [reference.tag] : call.route.tags;
+  const access = { service: options.service, scopeActions: 'pull,push' };
+  const checked = await checkAccess(parts.directory, call, repository, ['push'], access);
+  const facts: DecisionFacts = { ...asked, ...(checked.because ? { because: checked.because } : {}) };
+  if (checked.refusal) return deny({ ...facts, reason: checked.reason ?? 'refused' }, checked.refusal);
+
+  const located = parts.sources.locate(repository);
+  if (!located) return deny({ ...facts, reason: 'name.unknown' }, noRegistry(repository));
+  const read = await readManifest(call);
+  if (isRefusal(read)) return deny({ ...facts, reason: 'manifest.invalid' }, read);
+  const digest = digestOf(read.bytes, reference.kind === 'digest' ? algorithmOf(reference.digest) : 'sha256');
+  if (reference.kind === 'digest' && reference.digest !== digest) {
+    const message = `dockgate: the manifest's digest is ${digest}, not the one in the URL`;
+    return deny({ ...facts, digest, reason: 'digest.invalid' }, refuse('DIGEST_INVALID', message));
+  }
+  const needed = await neededActions(located, tags, read.manifest);
+  const more = await checkAccess(parts.directory, call, repository, needed, access);
+  if (more.refusal) return deny({ ...facts, digest, reason: more.reason ?? 'refused' }, more.refusal);
+  const pushed = { repository, located, digest, tags, ...read };
+  return allow({ ...facts, digest }, 201, () => push(call, parts, pushed));
+}
+
+async function readManifest(
+  call: CallOf<'manifest'>,
+): Promise<Pick<Pushed, 'bytes' | 'mediaType' | 'manifest'> | Refusal> {
+  call.welcomeBody();
+  const bytes = await readBody(call.request, MANIFEST_BYTES_MAX);
+  if (!bytes) {
+    const message = `dockgate: a manifest may have at most ${MANIFEST_BYTES_MAX} bytes`;
+    return refuse('SIZE_INVALID', message, { status: 413, headers: { connection: 'close' } });
+  }
+  const parsed = parseManifest(bytes, mediaTypeOf(header(call, 'content-type')));
+  if (!parsed.ok) return refuse('MANIFEST_INVALID', `dockgate: ${parsed.problem}`);
+  return { bytes, mediaType: parsed.manifest.mediaType, manifest: parsed.manifest };
+}
+
+/** Setting a tag that exists is another right than making one, and so is attaching something to another image. */
+async function neededActions(
+  located: Located,
+  tags: readonly Tag[],
+  manifest: Manifest,
+): Promise<readonly RepositoryAction[]> {
+  const needed = new Set<RepositoryAction>();
+  for (const tag of tags) {
+    const existing = await located.source.resolve(located.name, tag);
+    needed.add(existing === undefined ? 'tag.create' : 'tag.overwrite');
+  }
+  if (manifest.subject) needed.add('referrers.push');
+  return [...needed];
+}
+
+async function push(
+  call: CallOf<'manifest'>,
+  parts: GatewayParts,
+  pushed: Pushed,
+): Promise<Answer | Refusal> {
+  const { repository, located, digest, tags, bytes, mediaType, manifest } = pushed;
+  const refusal = await located.source.pushManifest({
+    repository: located.name,
+    digest,
+    tags,
+    mediaType,
+    bytes,
+    manifest,
+    pushedBy: call.identity.principal.id,
+  });
+  if (refusal) return refusal;
+  if (located.source.kind === 'upstream') await keepManifest(parts, { repository, digest, bytes, manifest });
+  else await parts.facts.seeDigest(digest, manifest.kind, parts.clock.nowMs());
+  await parts.scans.request(repository, digest, 'push');
+  return {
+    status: 201,
+    headers: {
+      location: `${call.baseUrl}/v2/${repository}/manifests/${digest}`,
+      'docker-content-digest': digest,
+      'content-length': '0',
+      ...(manifest.subject ? { 'oci-subject': manifest.subject.digest } : {}),
+      ...(call.route.reference.kind === 'digest' && tags.length > 0 ? { 'oci-tag': tags.join(', ') } : {}),
+    },
+  };
+}
+
+export function noRegistry(repository: Repository): Refusal {
+  return refuse('NAME_UNKNOWN', `dockgate: no registry is configured for ${repository}`);
+}
