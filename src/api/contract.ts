@@ -1,0 +1,202 @@
+import { z } from 'zod';
+
+/** The shapes of the API. The console and the CLI may import the types of this file and nothing else of the room. */
+
+const name = z
+  .string()
+  .regex(
+    /^[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?$/,
+    'lower-case letters, digits, ".", "_", "-"; at most 64 characters',
+  )
+  .meta({ description: 'Name of a user, group, robot, role or policy', example: 'alice' });
+
+const repository = z.string().min(1).max(255).meta({ description: 'Repository', example: 'team/app' });
+const instant = z.iso.datetime().meta({ description: 'UTC', example: '2026-11-24T11:35:19.000Z' });
+
+export const nameParams = z.strictObject({ name });
+
+export const userShape = z.object({
+  name,
+  isDisabled: z.boolean(),
+  createdAt: instant,
+  groups: z.array(name),
+});
+export type UserShape = z.infer<typeof userShape>;
+
+export const newUserShape = z.strictObject({ name, password: z.string().min(1).max(1024) });
+export const passwordShape = z.strictObject({ password: z.string().min(1).max(1024) });
+
+export const groupShape = z.object({ name, members: z.array(name) });
+export const newGroupShape = z.strictObject({ name });
+export const memberParams = z.strictObject({ name, user: name });
+
+export const robotShape = z.object({
+  name,
+  isDisabled: z.boolean(),
+  createdAt: instant,
+  expiresAt: instant.optional(),
+});
+export const newRobotShape = z.strictObject({
+  name,
+  expires: z
+    .string()
+    .regex(/^\d{1,6}[smhdw]$/, 'a duration such as 30d, 12h or 15m')
+    .optional(),
+});
+export const robotSecretShape = z.object({ name, secret: z.string() });
+
+export const roleShape = z.object({ name, actions: z.array(z.string()), isBuiltIn: z.boolean() });
+export const roleActionsShape = z.strictObject({ actions: z.array(z.string()).min(1).max(50) });
+
+export const subjectShape = z.strictObject({
+  kind: z.enum(['user', 'group', 'robot', 'anonymous']),
+  name: z.string().max(64).default(''),
+});
+export const newGrantShape = z.strictObject({
+  role: name,
+  on: z.string().min(1).max(512).meta({ description: 'Repository pattern', example: 'team/**' }),
+  subject: subjectShape,
+  effect: z.enum(['allow', 'deny']).default('allow'),
+  from: instant.optional(),
+  until: instant.optional(),
+});
+export const grantShape = z.object({
+  id: z.string(),
+  role: z.string(),
+  on: z.string(),
+  subject: z.object({ kind: z.string(), name: z.string() }),
+  effect: z.string(),
+  from: instant.optional(),
+  until: instant.optional(),
+});
+export type GrantShape = z.infer<typeof grantShape>;
+export const grantIdShape = z.object({ id: z.string() });
+
+export const pageQuery = z.strictObject({
+  last: z.string().max(300).optional(),
+  limit: z.coerce.number().int().min(1).max(1000).default(100),
+});
+
+export const repositoriesShape = z.object({ repositories: z.array(z.string()), next: z.string().optional() });
+
+export const imagesQuery = z.strictObject({ repository, ...pageQuery.shape });
+export const imageListShape = z.object({
+  images: z.array(
+    z.object({
+      digest: z.string(),
+      kind: z.string(),
+      mediaType: z.string(),
+      size: z.number(),
+      tags: z.array(z.string()),
+    }),
+  ),
+  next: z.string().optional(),
+});
+
+export const imageQuery = z.strictObject({
+  repository,
+  reference: z.string().min(1).max(200).meta({ description: 'Tag or digest', example: '1.4' }),
+});
+export const findingShape = z.object({
+  kind: z.string(),
+  id: z.string(),
+  severity: z.string(),
+  title: z.string(),
+  by: z.string(),
+  location: z.string().optional(),
+  package: z.string().optional(),
+  installedVersion: z.string().optional(),
+  fixedVersion: z.string().optional(),
+});
+export const reasonShape = z.object({
+  rule: z.string(),
+  policy: z.string(),
+  text: z.string(),
+  findings: z.array(findingShape),
+});
+export const verdictShape = z.object({
+  outcome: z.enum(['allow', 'block', 'unscanned']),
+  reasons: z.array(reasonShape),
+  warnings: z.array(reasonShape),
+  validUntil: instant.optional(),
+});
+export const imageShape = z.object({
+  repository: z.string(),
+  reference: z.string(),
+  digest: z.string(),
+  kind: z.string(),
+  firstSeenAt: instant.optional(),
+  createdAt: instant.optional(),
+  scans: z.array(
+    z.object({
+      by: z.string(),
+      at: instant,
+      version: z.string(),
+      status: z.string(),
+      reason: z.string().optional(),
+    }),
+  ),
+  findings: z.array(findingShape),
+  verdict: verdictShape,
+});
+export type ImageShape = z.infer<typeof imageShape>;
+
+export const waiverShape = z.object({
+  id: z.string(),
+  finding: z.string(),
+  digest: z.string().optional(),
+  on: z.string().optional(),
+  reason: z.string(),
+  author: z.string(),
+  endsAt: instant,
+});
+export const newWaiverShape = z
+  .strictObject({
+    finding: z.string().min(1).max(200),
+    digest: z.string().optional(),
+    on: z.string().max(512).optional(),
+    reason: z.string().min(5).max(1000),
+    endsAt: instant,
+  })
+  .refine(
+    (waiver) => (waiver.digest === undefined) !== (waiver.on === undefined),
+    'give either digest or on',
+  );
+
+export const recordsQuery = z.strictObject({
+  user: z.string().max(64).optional(),
+  action: z.string().max(64).optional(),
+  repository: z.string().max(255).optional(),
+  outcome: z.enum(['allowed', 'refused']).optional(),
+  digest: z.string().max(140).optional(),
+  address: z.string().max(64).optional(),
+  since: instant.optional(),
+  until: instant.optional(),
+  before: z.coerce.number().int().min(0).optional(),
+  limit: z.coerce.number().int().min(1).max(1000).default(100),
+});
+export const recordsShape = z.object({
+  records: z.array(z.object({ index: z.number(), record: z.record(z.string(), z.unknown()) })),
+  next: z.number().optional(),
+});
+
+export const explainQuery = z.strictObject({
+  principal: z.string().min(1).max(64).meta({ description: 'User or robot; `anonymous`', example: 'alice' }),
+  action: z.string().min(1).max(40),
+  repository,
+  reference: z.string().max(200).optional(),
+});
+export const explanationShape = z.object({
+  isAllowed: z.boolean(),
+  steps: z.array(z.object({ step: z.string(), isPassed: z.boolean(), text: z.string() })),
+});
+export type ExplanationShape = z.infer<typeof explanationShape>;
+
+export const statusShape = z.object({
+  version: z.string(),
+  isLogWritable: z.boolean(),
+  registries: z.array(
+    z.object({ prefix: z.string(), kind: z.string(), isHealthy: z.boolean(), note: z.string() }),
+  ),
+});
+export const meShape = z.object({ kind: z.string(), name: z.string(), via: z.string() });

@@ -1,0 +1,63 @@
+import type { z } from 'zod';
+import type { Identity } from '../auth/index.ts';
+import type { Repository } from '../oci/index.ts';
+import type { RepositoryAction, SystemAction } from '../roles/index.ts';
+import type { ApiParts } from './parts.ts';
+
+/** What one call is about, for the rights and the record. */
+export interface Subject {
+  readonly repository?: Repository;
+  readonly reference?: string;
+  readonly digest?: string;
+}
+
+export interface OperationContext {
+  readonly parts: ApiParts;
+  readonly identity: Identity;
+}
+
+/**
+ * One call of the administration API: its address, who may make it, what goes in and out, and what is recorded. The
+ * routes, the OpenAPI document and the tests' matrix of rights all come from the list of these.
+ */
+export interface Operation<I extends z.ZodType = z.ZodType, O extends z.ZodType = z.ZodType> {
+  /** `user.add`: the CLI's words, and `admin.user.add` in the access log. */
+  readonly id: string;
+  readonly method: 'get' | 'post' | 'put' | 'delete';
+  /** `/users/{name}`; parameters, query and body arrive as one input. */
+  readonly path: string;
+  readonly summary: string;
+  /** `signed-in`: everyone with an identity. `inside`: the operation filters what it shows by the caller's rights. */
+  readonly action: SystemAction | RepositoryAction | 'signed-in';
+  /** Where the input's members come from; body members come first, then query, then path. */
+  readonly input: I;
+  readonly output: O;
+  readonly status: 200 | 201 | 202;
+  /** Checked against `action`; needed for repository actions. */
+  readonly subject?: (input: z.infer<I>) => Subject;
+  /** What the record says has changed; never a secret. */
+  readonly change?: (input: z.infer<I>) => unknown;
+  /**
+   * @throws {ApiProblem} the input refers to what is not there, or breaks a rule.
+   */
+  readonly run: (input: z.infer<I>, context: OperationContext) => Promise<z.infer<O>>;
+}
+
+/** Keeps the types of one operation together while it is written. */
+export function operation<I extends z.ZodType, O extends z.ZodType>(value: Operation<I, O>): Operation {
+  // Variance: every operation is called with what its own `input` has parsed.
+  return value as unknown as Operation;
+}
+
+/** A "no" of the API with its status. */
+export class ApiProblem extends Error {
+  override readonly name = 'ApiProblem';
+  readonly status: 400 | 401 | 403 | 404 | 409 | 413 | 429;
+  readonly code: string;
+
+  constructor(status: ApiProblem['status'], code: string, message: string) {
+    super(message);
+    this.status = status;
+    this.code = code;
+  }
+}

@@ -1,0 +1,19 @@
+import type { Operation } from './operation.ts';
+import { imageOperations } from './operations/images.ts';
+import { oversightOperations } from './operations/oversight.ts';
+import { peopleOperations } from './operations/people.ts';
+import { policyOperations } from './operations/policies.ts';
+import { rightsOperations } from './operations/rights.ts';
+import { robotOperations } from './operations/robots.ts';
+
+/** Every call of the administration API, in the order of its documentation. */
+export function allOperations(version: string): readonly Operation[] {
+  return [
+    ...peopleOperations,
+    ...robotOperations,
+    ...rightsOperations,
+    ...imageOperations,
+    ...policyOperations,
+    ...oversightOperations(version),
+  ];
+}

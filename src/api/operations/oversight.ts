@@ -1,0 +1,90 @@
+import { z } from 'zod';
+import type { RecordQuery } from '../../audit/index.ts';
+import {
+  explainQuery,
+  explanationShape,
+  meShape,
+  recordsQuery,
+  recordsShape,
+  statusShape,
+} from '../contract.ts';
+import { explain } from '../explain.ts';
+import { operation } from '../operation.ts';
+import { requireRepository } from './images.ts';
+
+/** The access log, explanations, and how the installation is. */
+export function oversightOperations(version: string) {
+  return [
+    operation({
+      id: 'audit.search',
+      method: 'get',
+      path: '/audit/records',
+      summary: 'Access records, newest first',
+      action: 'audit.read',
+      input: recordsQuery,
+      output: recordsShape,
+      status: 200,
+      async run(input, { parts }) {
+        const found = await parts.records.search(toQuery(input));
+        const next = found.length === input.limit ? found.at(-1)?.index : undefined;
+        return {
+          records: found.map(({ index, record }) => ({ index, record: { ...record } })),
+          ...(next === undefined ? {} : { next }),
+        };
+      },
+    }),
+    operation({
+      id: 'explain',
+      method: 'get',
+      path: '/explain',
+      summary: 'Whether a principal may do something, step by step, and what would have to change',
+      action: 'users.manage',
+      input: explainQuery,
+      output: explanationShape,
+      status: 200,
+      subject: ({ reference }) => ({ ...(reference ? { reference } : {}) }),
+      run: (input, context) =>
+        explain({ ...input, repository: requireRepository(input.repository) }, context),
+    }),
+    operation({
+      id: 'status',
+      method: 'get',
+      path: '/status',
+      summary: 'Version, access log, registries',
+      action: 'system',
+      input: z.strictObject({}),
+      output: statusShape,
+      status: 200,
+      run: async (_input, { parts }) => ({
+        version,
+        isLogWritable: parts.audit.isWritable(),
+        registries: [...(await parts.registries.health())],
+      }),
+    }),
+    operation({
+      id: 'me',
+      method: 'get',
+      path: '/me',
+      summary: 'Who the caller is',
+      action: 'signed-in',
+      input: z.strictObject({}),
+      output: meShape,
+      status: 200,
+      run: async (_input, { identity }) => ({
+        kind: identity.principal.kind,
+        name: identity.principal.name,
+        via: identity.via,
+      }),
+    }),
+  ];
+}
+
+function toQuery(input: z.infer<typeof recordsQuery>): RecordQuery {
+  const { since, until, before, ...same } = input;
+  return {
+    ...same,
+    ...(since === undefined ? {} : { sinceMs: Date.parse(since) }),
+    ...(until === undefined ? {} : { untilMs: Date.parse(until) }),
+    ...(before === undefined ? {} : { beforeIndex: before }),
+  };
+}

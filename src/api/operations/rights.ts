@@ -1,0 +1,134 @@
+import { z } from 'zod';
+import type { NewGrant } from '../../auth/index.ts';
+import { parsePattern } from '../../oci/index.ts';
+import { type Action, type Grant, parseAction } from '../../roles/index.ts';
+import {
+  type GrantShape,
+  grantIdShape,
+  grantShape,
+  nameParams,
+  newGrantShape,
+  roleActionsShape,
+  roleShape,
+} from '../contract.ts';
+import { ApiProblem, operation } from '../operation.ts';
+
+/** Roles and grants. */
+export const rightsOperations = [
+  operation({
+    id: 'role.list',
+    method: 'get',
+    path: '/roles',
+    summary: 'All roles with their actions',
+    action: 'users.manage',
+    input: z.strictObject({}),
+    output: z.object({ roles: z.array(roleShape) }),
+    status: 200,
+    run: async (_input, { parts }) => ({
+      roles: (await parts.accounts.listRoles()).map((role) => ({ ...role, actions: [...role.actions] })),
+    }),
+  }),
+  operation({
+    id: 'role.put',
+    method: 'put',
+    path: '/roles/{name}',
+    summary: 'Adds a role or changes its actions, for everyone who holds it, at once',
+    action: 'users.manage',
+    input: z.strictObject({ ...nameParams.shape, ...roleActionsShape.shape }),
+    output: z.object({ name: z.string() }),
+    status: 200,
+    change: ({ name, actions }) => ({ role: name, actions }),
+    async run({ name, actions }, { parts }) {
+      await parts.accounts.putRole({ name, actions: actions.map(requireAction) });
+      return { name };
+    },
+  }),
+  operation({
+    id: 'role.remove',
+    method: 'delete',
+    path: '/roles/{name}',
+    summary: 'Removes a role that no grant uses',
+    action: 'users.manage',
+    input: nameParams,
+    output: z.object({ name: z.string() }),
+    status: 200,
+    change: ({ name }) => ({ role: name }),
+    async run({ name }, { parts }) {
+      await parts.accounts.removeRole(name);
+      return { name };
+    },
+  }),
+  operation({
+    id: 'grant.list',
+    method: 'get',
+    path: '/grants',
+    summary: 'All grants',
+    action: 'users.manage',
+    input: z.strictObject({}),
+    output: z.object({ grants: z.array(grantShape) }),
+    status: 200,
+    run: async (_input, { parts }) => ({ grants: (await parts.accounts.listGrants()).map(printGrant) }),
+  }),
+  operation({
+    id: 'grant.add',
+    method: 'post',
+    path: '/grants',
+    summary: 'Gives a role on a repository pattern',
+    action: 'users.manage',
+    input: newGrantShape,
+    output: grantIdShape,
+    status: 201,
+    change: (grant) => grant,
+    run: async (input, { parts }) => ({ id: await parts.accounts.addGrant(toGrant(input)) }),
+  }),
+  operation({
+    id: 'grant.remove',
+    method: 'post',
+    path: '/grants/remove',
+    summary: 'Takes a grant away; the next request is refused',
+    action: 'users.manage',
+    input: newGrantShape,
+    output: z.object({ isRemoved: z.boolean() }),
+    status: 200,
+    change: (grant) => grant,
+    async run(input, { parts }) {
+      const isRemoved = await parts.accounts.removeGrant(toGrant(input));
+      if (!isRemoved) throw new ApiProblem(404, 'DG_GRANT_UNKNOWN', 'there is no such grant');
+      return { isRemoved };
+    },
+  }),
+];
+
+function requireAction(text: string): Action {
+  const action = parseAction(text);
+  if (!action) throw new ApiProblem(400, 'DG_ACTION_UNKNOWN', `there is no action ${text.slice(0, 40)}`);
+  return action;
+}
+
+function toGrant(input: z.infer<typeof newGrantShape>): NewGrant {
+  const pattern = parsePattern(input.on);
+  if (!pattern.ok) throw new ApiProblem(400, 'DG_PATTERN_INVALID', `on: ${pattern.problem}`);
+  if (input.subject.kind !== 'anonymous' && input.subject.name === '') {
+    throw new ApiProblem(400, 'DG_INPUT_INVALID', 'subject.name is missing');
+  }
+  return {
+    role: input.role,
+    pattern: input.on,
+    subject: input.subject,
+    effect: input.effect,
+    ...(input.from === undefined ? {} : { fromMs: Date.parse(input.from) }),
+    ...(input.until === undefined ? {} : { untilMs: Date.parse(input.until) }),
+  };
+}
+
+function printGrant(grant: Grant): GrantShape {
+  return {
+    id: grant.id,
+    role: grant.role,
+    on: grant.pattern,
+    subject: { kind: grant.subject.kind, name: grant.subject.name },
+    effect: grant.effect,
+    ...(grant.fromMs === undefined ? {} : { from: new Date(grant.fromMs).toISOString() }),
+    ...(grant.untilMs === undefined ? {} : { until: new Date(grant.untilMs).toISOString() }),
+  };
+}

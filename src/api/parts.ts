@@ -1,0 +1,54 @@
+import type { Audit, RecordIndexReads } from '../audit/index.ts';
+import type {
+  AccountReads,
+  AccountWrites,
+  Authenticator,
+  Directory,
+  KeyRing,
+  PasswordHasher,
+  RefreshTokens,
+  TokenIssuer,
+} from '../auth/index.ts';
+import type { Clock, Logger, Random } from '../base/index.ts';
+import type { LinkReads } from '../content/index.ts';
+import type { Digest, Reference, Repository } from '../oci/index.ts';
+import type { FactReads, FactWrites, ScanRequests, Verdicts } from '../verdicts/index.ts';
+
+export interface ApiParts {
+  readonly authenticator: Authenticator;
+  readonly directory: Directory;
+  readonly tokens: TokenIssuer;
+  readonly refreshTokens: RefreshTokens;
+  readonly hasher: PasswordHasher;
+  readonly keys: KeyRing;
+  readonly accounts: AccountReads & AccountWrites;
+  readonly links: LinkReads;
+  readonly facts: FactReads & FactWrites;
+  readonly verdicts: Verdicts;
+  readonly scans: ScanRequests;
+  readonly records: RecordIndexReads;
+  readonly audit: Audit;
+  readonly registries: Registries;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
+/** Port: what the API asks of the registries behind the gateway. */
+export interface Registries {
+  resolve(repository: Repository, reference: Reference): Promise<Digest | undefined>;
+  health(): Promise<
+    readonly {
+      readonly prefix: string;
+      readonly kind: string;
+      readonly isHealthy: boolean;
+      readonly note: string;
+    }[]
+  >;
+}
+
+export interface ApiOptions {
+  readonly version: string;
+  /** `service` and `aud` of tokens. */
+  readonly service: string;
+}
