@@ -1,0 +1,56 @@
+import { send, type Target } from './transport.ts';
+
+/** A command that was refused or failed: printed as one sentence, exit code 1. */
+export class CommandFailed extends Error {
+  override readonly name = 'CommandFailed';
+}
+
+/** The API as the commands call it. */
+export interface Client {
+  get(path: string, query?: Readonly<Record<string, string | undefined>>): Promise<Record<string, unknown>>;
+  post(path: string, body?: unknown): Promise<Record<string, unknown>>;
+  put(path: string, body?: unknown): Promise<Record<string, unknown>>;
+  delete(path: string): Promise<Record<string, unknown>>;
+}
+
+export function createClient(target: Target): Client {
+  const call = async (method: string, path: string, body?: unknown): Promise<Record<string, unknown>> => {
+    const answer = await send(target, method, path, body).catch((error: unknown) => {
+      throw new CommandFailed(
+        `cannot reach ${whereOf(target)}: ${error instanceof Error ? error.message : error}`,
+      );
+    });
+    if (answer.status >= 400) throw new CommandFailed(problemText(answer.body, answer.status));
+    return asRecord(answer.body);
+  };
+  return {
+    get: (path, query = {}) => call('GET', path + queryText(query)),
+    post: (path, body) => call('POST', path, body),
+    put: (path, body) => call('PUT', path, body),
+    delete: (path) => call('DELETE', path),
+  };
+}
+
+function queryText(query: Readonly<Record<string, string | undefined>>): string {
+  const given = Object.entries(query).filter((entry): entry is [string, string] => entry[1] !== undefined);
+  return given.length === 0 ? '' : `?${new URLSearchParams(given)}`;
+}
+
+function whereOf(target: Target): string {
+  return target.kind === 'socket' ? `the server at ${target.path}` : target.url;
+}
+
+function problemText(body: unknown, status: number): string {
+  const error = asRecord(asRecord(body).error);
+  return typeof error.message === 'string' ? error.message : `the server answered ${status}`;
+}
+
+export function asRecord(value: unknown): Record<string, unknown> {
+  return typeof value === 'object' && value !== null ? { ...value } : {};
+}
+
+/** The members of a list in an answer. */
+export function listIn(answer: Record<string, unknown>, key: string): readonly Record<string, unknown>[] {
+  const list = answer[key];
+  return Array.isArray(list) ? list.map(asRecord) : [];
+}

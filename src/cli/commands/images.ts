@@ -1,0 +1,92 @@
+import type { Command } from 'commander';
+import { asRecord, CommandFailed, listIn } from '../client.ts';
+import { table } from '../output.ts';
+import { type Printed, withSession } from '../run-command.ts';
+import type { CommandContext } from '../session.ts';
+import { splitImage } from './rights.ts';
+
+/** `repository`, `image`. */
+export function addImageCommands(program: Command, context: CommandContext): void {
+  program
+    .command('repository')
+    .description('repositories')
+    .command('list')
+    .description('list the repositories that you may list')
+    .action((_options, command: Command) =>
+      withSession(command, context, async ({ client }) => {
+        const value = await client.get('/repositories', { limit: '1000' });
+        const names = Array.isArray(value.repositories) ? value.repositories : [];
+        return {
+          value,
+          text: table(
+            ['REPOSITORY'],
+            names.map((name) => [name]),
+          ),
+        };
+      }),
+    );
+  const image = program.command('image').description('images: what is known about them, and their verdicts');
+  image
+    .command('list <repository>')
+    .description('list the manifests of a repository')
+    .action((repository: string, _options, command: Command) =>
+      withSession(command, context, async ({ client }) => {
+        const value = await client.get('/images', { repository, limit: '1000' });
+        const rows = listIn(value, 'images').map(({ digest, kind, size, tags }) => [
+          digest,
+          kind,
+          size,
+          tags,
+        ]);
+        return { value, text: table(['DIGEST', 'KIND', 'BYTES', 'TAGS'], rows) };
+      }),
+    );
+  image
+    .command('show <image>')
+    .description('findings and verdict: image show team/app:1.4')
+    .action((name: string, _options, command: Command) =>
+      withSession(command, context, async ({ client }) =>
+        printImage(await client.get('/image', imageOf(name))),
+      ),
+    );
+  image
+    .command('scan <image>')
+    .description('queue a new scan; the last verdict stands until it ends')
+    .action((name: string, _options, command: Command) =>
+      withSession(command, context, async ({ client }) => {
+        const value = await client.post('/image/scan', imageOf(name));
+        return { value, text: `scan of ${value.digest} queued` };
+      }),
+    );
+}
+
+function imageOf(name: string): { readonly repository: string; readonly reference: string } {
+  const { repository, reference } = splitImage(name);
+  if (reference === undefined) throw new CommandFailed(`${name} names no tag or digest: write ${name}:TAG`);
+  return { repository, reference };
+}
+
+function printImage(value: Record<string, unknown>): Printed {
+  const verdict = asRecord(value.verdict);
+  const lines = [
+    `${value.repository}:${value.reference} is ${value.digest} (${value.kind})`,
+    `verdict: ${verdict.outcome}${verdict.validUntil ? `, until ${verdict.validUntil}` : ''}`,
+    ...listIn(verdict, 'reasons').map(({ policy, rule, text }) => `  blocked by ${policy}, ${rule}: ${text}`),
+    ...listIn(verdict, 'warnings').map(
+      ({ policy, rule, text }) => `  warning of ${policy}, ${rule}: ${text}`,
+    ),
+    ...listIn(value, 'scans').map(({ by, at, status, reason }) =>
+      `scan: ${by} ${status} ${at} ${reason ?? ''}`.trimEnd(),
+    ),
+  ];
+  const findings = listIn(value, 'findings');
+  if (findings.length === 0) return { value, text: [...lines, 'no findings'].join('\n') };
+  const rows = findings.map(({ severity, kind, id, location, title }) => [
+    severity,
+    kind,
+    id,
+    location,
+    title,
+  ]);
+  return { value, text: [...lines, '', table(['SEVERITY', 'KIND', 'ID', 'WHERE', 'WHAT'], rows)].join('\n') };
+}

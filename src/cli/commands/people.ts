@@ -1,0 +1,186 @@
+import type { Command } from 'commander';
+import { CommandFailed, listIn } from '../client.ts';
+import { table } from '../output.ts';
+import { withSession } from '../run-command.ts';
+import type { CommandContext } from '../session.ts';
+
+/** `user`, `group`, `robot`. */
+export function addPeopleCommands(program: Command, context: CommandContext): void {
+  addUserCommands(program, context);
+  addGroupCommands(program, context);
+  addRobotCommands(program, context);
+}
+
+function addUserCommands(program: Command, context: CommandContext): void {
+  const user = program.command('user').description('people who sign in with a password');
+  user
+    .command('add <name>')
+    .description('add a user; grant a role to let it do anything')
+    .requiredOption('--password-stdin', 'read the password from standard input')
+    .addHelpText('after', '\nExample:\n  printf %s "$PASSWORD" | dockgate user add alice --password-stdin')
+    .action((name: string, _options, command: Command) =>
+      withSession(command, context, async ({ client }) => {
+        const value = await client.post('/users', { name, password: await readPassword(context) });
+        return { value, text: `user ${name} added` };
+      }),
+    );
+  user
+    .command('passwd <name>')
+    .description('set a password; every token of the old one dies')
+    .requiredOption('--password-stdin', 'read the password from standard input')
+    .action((name: string, _options, command: Command) =>
+      withSession(command, context, async ({ client }) => {
+        const value = await client.put(`/users/${encodeURIComponent(name)}/password`, {
+          password: await readPassword(context),
+        });
+        return { value, text: `password of ${name} set` };
+      }),
+    );
+  const verbs = [
+    ['disable', 'shut a user out at once, tokens included', 'disabled'],
+    ['enable', 'let a user in again', 'enabled'],
+    ['revoke', "end all of a user's sessions and tokens", 'has no live token any more'],
+  ] as const;
+  for (const [verb, description, done] of verbs) {
+    user
+      .command(`${verb} <name>`)
+      .description(description)
+      .action((name: string, _options, command: Command) =>
+        withSession(command, context, async ({ client }) => ({
+          value: await client.post(`/users/${encodeURIComponent(name)}/${verb}`),
+          text: `user ${name} ${done}`,
+        })),
+      );
+  }
+  addRemoval(user, context, { noun: 'user', path: '/users', description: 'remove a user with its grants' });
+  user
+    .command('list')
+    .description('list users with their groups')
+    .action((_options, command: Command) =>
+      withSession(command, context, async ({ client }) => {
+        const value = await client.get('/users');
+        const rows = listIn(value, 'users').map(({ name, isDisabled, groups, createdAt }) => [
+          name,
+          isDisabled ? 'disabled' : 'active',
+          groups,
+          createdAt,
+        ]);
+        return { value, text: table(['NAME', 'STATE', 'GROUPS', 'SINCE'], rows) };
+      }),
+    );
+}
+
+function addGroupCommands(program: Command, context: CommandContext): void {
+  const group = program.command('group').description('users that share grants');
+  group
+    .command('add <name>')
+    .description('add a group')
+    .action((name: string, _options, command: Command) =>
+      withSession(command, context, async ({ client }) => ({
+        value: await client.post('/groups', { name }),
+        text: `group ${name} added`,
+      })),
+    );
+  addRemoval(group, context, {
+    noun: 'group',
+    path: '/groups',
+    description: 'remove a group with its grants',
+  });
+  group
+    .command('join <group> <user>')
+    .description('put a user into a group')
+    .action((name: string, user: string, _options, command: Command) =>
+      withSession(command, context, async ({ client }) => ({
+        value: await client.put(`/groups/${encodeURIComponent(name)}/members/${encodeURIComponent(user)}`),
+        text: `${user} is in ${name}`,
+      })),
+    );
+  group
+    .command('leave <group> <user>')
+    .description('take a user out of a group')
+    .action((name: string, user: string, _options, command: Command) =>
+      withSession(command, context, async ({ client }) => ({
+        value: await client.delete(`/groups/${encodeURIComponent(name)}/members/${encodeURIComponent(user)}`),
+        text: `${user} is no longer in ${name}`,
+      })),
+    );
+  group
+    .command('list')
+    .description('list groups with their members')
+    .action((_options, command: Command) =>
+      withSession(command, context, async ({ client }) => {
+        const value = await client.get('/groups');
+        const rows = listIn(value, 'groups').map(({ name, members }) => [name, members]);
+        return { value, text: table(['NAME', 'MEMBERS'], rows) };
+      }),
+    );
+}
+
+function addRobotCommands(program: Command, context: CommandContext): void {
+  const robot = program.command('robot').description('accounts of machines');
+  robot
+    .command('add <name>')
+    .description('add a robot; prints its secret this once')
+    .option('--expires <duration>', 'end of its life from now: 30d, 12h, 15m (default: none)')
+    .action((name: string, options: { expires?: string }, command: Command) =>
+      withSession(command, context, async ({ client }) => {
+        const value = await client.post('/robots', {
+          name,
+          ...(options.expires ? { expires: options.expires } : {}),
+        });
+        return { value, text: String(value.secret) };
+      }),
+    );
+  robot
+    .command('rotate <name>')
+    .description('give a robot a new secret; the old one dies')
+    .action((name: string, _options, command: Command) =>
+      withSession(command, context, async ({ client }) => {
+        const value = await client.post(`/robots/${encodeURIComponent(name)}/rotate`);
+        return { value, text: String(value.secret) };
+      }),
+    );
+  addRemoval(robot, context, {
+    noun: 'robot',
+    path: '/robots',
+    description: 'remove a robot with its grants',
+  });
+  robot
+    .command('list')
+    .description('list robots')
+    .action((_options, command: Command) =>
+      withSession(command, context, async ({ client }) => {
+        const value = await client.get('/robots');
+        const rows = listIn(value, 'robots').map(({ name, isDisabled, expiresAt, createdAt }) => [
+          name,
+          isDisabled ? 'disabled' : 'active',
+          expiresAt ?? 'never',
+          createdAt,
+        ]);
+        return { value, text: table(['NAME', 'STATE', 'EXPIRES', 'SINCE'], rows) };
+      }),
+    );
+}
+
+function addRemoval(
+  parent: Command,
+  context: CommandContext,
+  removed: { readonly noun: string; readonly path: string; readonly description: string },
+): void {
+  parent
+    .command('remove <name>')
+    .description(removed.description)
+    .action((name: string, _options, command: Command) =>
+      withSession(command, context, async ({ client }) => ({
+        value: await client.delete(`${removed.path}/${encodeURIComponent(name)}`),
+        text: `${removed.noun} ${name} removed`,
+      })),
+    );
+}
+
+/** One line; the end of line that `echo` adds is no part of the password. */
+export async function readPassword(context: CommandContext): Promise<string> {
+  const password = (await context.readInput()).replace(/\r?\n$/, '');
+  if (password === '') throw new CommandFailed('standard input held no password');
+  return password;
+}

@@ -1,0 +1,153 @@
+import { type Command, Option } from 'commander';
+import { asRecord, CommandFailed, listIn } from '../client.ts';
+import { table } from '../output.ts';
+import { type Invocation, type Printed, withSession } from '../run-command.ts';
+import type { CommandContext } from '../session.ts';
+
+interface GrantOptions {
+  readonly role: string;
+  readonly on: string;
+  readonly user?: string;
+  readonly group?: string;
+  readonly robot?: string;
+  readonly anonymous?: boolean;
+  readonly deny?: boolean;
+  readonly until?: string;
+}
+
+/** `role`, `grant`, `explain`. */
+export function addRightsCommands(program: Command, context: CommandContext): void {
+  addRoleCommands(program, context);
+  const grant = program.command('grant').description('roles on repositories: who may do what where');
+  grantOptions(grant.command('add').description('give a role on a repository pattern'))
+    .option('--deny', "deny the role's actions instead; a deny wins over every other grant")
+    .option('--until <instant>', 'end of the grant, UTC: 2026-12-31T00:00:00Z')
+    .addHelpText('after', "\nExample:\n  dockgate grant add --role developer --on 'team/**' --user alice")
+    .action((options: GrantOptions, command: Command) =>
+      withSession(command, context, async ({ client }) => {
+        const value = await client.post('/grants', grantOf(options));
+        return { value, text: `grant ${value.id} added` };
+      }),
+    );
+  grantOptions(grant.command('remove').description('take a grant away; the next request is refused'))
+    .option('--deny', 'the grant is a deny')
+    .action((options: GrantOptions, command: Command) =>
+      withSession(command, context, async ({ client }) => ({
+        value: await client.post('/grants/remove', grantOf(options)),
+        text: 'grant removed',
+      })),
+    );
+  grant
+    .command('list')
+    .description('list all grants')
+    .action((_options, command: Command) => withSession(command, context, listGrants));
+  program
+    .command('explain <principal> <action> <image>')
+    .description('go through a decision step by step: explain alice pull team/app:1.4')
+    .action((principal: string, action: string, image: string, _options, command: Command) =>
+      withSession(command, context, (invocation) => explain(invocation, principal, action, image)),
+    );
+}
+
+function addRoleCommands(program: Command, context: CommandContext): void {
+  const role = program.command('role').description('named sets of actions');
+  role
+    .command('list')
+    .description('list roles with their actions')
+    .action((_options, command: Command) =>
+      withSession(command, context, async ({ client }) => {
+        const value = await client.get('/roles');
+        const rows = listIn(value, 'roles').map(({ name, isBuiltIn, actions }) => [
+          name,
+          isBuiltIn ? 'built in' : 'custom',
+          actions,
+        ]);
+        return { value, text: table(['NAME', 'KIND', 'ACTIONS'], rows) };
+      }),
+    );
+  role
+    .command('put <name> <actions...>')
+    .description('add a role or change its actions')
+    .action((name: string, actions: string[], _options, command: Command) =>
+      withSession(command, context, async ({ client }) => ({
+        value: await client.put(`/roles/${encodeURIComponent(name)}`, { actions }),
+        text: `role ${name} set`,
+      })),
+    );
+  role
+    .command('remove <name>')
+    .description('remove a role that no grant uses')
+    .action((name: string, _options, command: Command) =>
+      withSession(command, context, async ({ client }) => ({
+        value: await client.delete(`/roles/${encodeURIComponent(name)}`),
+        text: `role ${name} removed`,
+      })),
+    );
+}
+
+function grantOptions(command: Command): Command {
+  return command
+    .requiredOption('--role <role>', 'reader, developer, maintainer, auditor, admin, or a role of yours')
+    .requiredOption('--on <pattern>', "repositories: 'team/app', 'team/*', 'team/**', '**,!lab/**'")
+    .option('--user <name>', 'to a user')
+    .addOption(new Option('--group <name>', 'to a group').conflicts('user'))
+    .addOption(new Option('--robot <name>', 'to a robot').conflicts(['user', 'group']))
+    .addOption(
+      new Option('--anonymous', 'to everybody, signed in or not').conflicts(['user', 'group', 'robot']),
+    );
+}
+
+function grantOf(options: GrantOptions): unknown {
+  return {
+    role: options.role,
+    on: options.on,
+    subject: subjectOf(options),
+    effect: options.deny ? 'deny' : 'allow',
+    ...(options.until ? { until: new Date(options.until).toISOString() } : {}),
+  };
+}
+
+function subjectOf(options: GrantOptions): { readonly kind: string; readonly name: string } {
+  if (options.anonymous) return { kind: 'anonymous', name: '' };
+  for (const kind of ['user', 'group', 'robot'] as const) {
+    const name = options[kind];
+    if (name !== undefined) return { kind, name };
+  }
+  throw new CommandFailed('say to whom: --user NAME, --group NAME, --robot NAME or --anonymous');
+}
+
+async function listGrants({ client }: Invocation): Promise<Printed> {
+  const value = await client.get('/grants');
+  const rows = listIn(value, 'grants').map(({ id, role, on, subject, effect, until }) => {
+    const { kind, name } = asRecord(subject);
+    return [id, effect, role, on, kind === 'anonymous' ? 'anonymous' : `${kind} ${name}`, until];
+  });
+  return { value, text: table(['ID', 'EFFECT', 'ROLE', 'ON', 'TO', 'UNTIL'], rows) };
+}
+
+async function explain(
+  invocation: Invocation,
+  principal: string,
+  action: string,
+  image: string,
+): Promise<Printed> {
+  const { repository, reference } = splitImage(image);
+  const value = await invocation.client.get('/explain', { principal, action, repository, reference });
+  const steps = listIn(value, 'steps').map(
+    ({ step, isPassed, text }) => `${isPassed ? 'yes' : 'NO '}  ${step}: ${text}`,
+  );
+  return { value, text: [...steps, `=> ${value.isAllowed ? 'allowed' : 'refused'}`].join('\n') };
+}
+
+/** `team/app:1.4`, `team/app@sha256:…` or `team/app`. */
+export function splitImage(image: string): {
+  readonly repository: string;
+  readonly reference: string | undefined;
+} {
+  const at = image.indexOf('@');
+  if (at >= 0) return { repository: image.slice(0, at), reference: image.slice(at + 1) };
+  const colon = image.lastIndexOf(':');
+  return colon < 0
+    ? { repository: image, reference: undefined }
+    : { repository: image.slice(0, colon), reference: image.slice(colon + 1) };
+}

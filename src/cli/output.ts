@@ -1,0 +1,38 @@
+/** Where a command prints; replaced in tests. */
+export interface Output {
+  /** Results: standard output. */
+  line(text: string): void;
+  /** Progress and advice: standard error. */
+  note(text: string): void;
+}
+
+export const processOutput: Output = {
+  line: (text) => process.stdout.write(`${text}\n`),
+  note: (text) => process.stderr.write(`${text}\n`),
+};
+
+/** Rows under headings, columns aligned; what a terminal could act on is printed as its escape. */
+export function table(headings: readonly string[], rows: readonly (readonly unknown[])[]): string {
+  const cells = [headings, ...rows].map((row) => row.map(cell));
+  const widths = headings.map((_, column) => Math.max(...cells.map((row) => (row[column] ?? '').length)));
+  return cells
+    .map((row) =>
+      row
+        .map((text, column) => (column === row.length - 1 ? text : text.padEnd(widths[column] ?? 0)))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}
+
+function cell(value: unknown): string {
+  if (value === undefined || value === null || value === '') return '-';
+  return plainText(Array.isArray(value) ? value.join(', ') : String(value));
+}
+
+/** Text from outside, safe on a terminal: control, bidirectional and invisible characters as escapes. */
+export function plainText(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu, (character) => {
+    return `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`;
+  });
+}

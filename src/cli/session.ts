@@ -1,0 +1,56 @@
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { openLocalApi } from '../app/index.ts';
+import { type Client, CommandFailed, createClient } from './client.ts';
+import type { Output } from './output.ts';
+import { readSignIn } from './sign-in.ts';
+import type { Target } from './transport.ts';
+
+/** Options that every command takes. */
+export interface GlobalOptions {
+  readonly data?: string;
+  readonly json?: boolean;
+}
+
+/** What a command works with; `close` ends what was opened for it. */
+export interface Session {
+  readonly client: Client;
+  readonly close: () => Promise<void>;
+}
+
+export interface CommandContext {
+  readonly env: NodeJS.ProcessEnv;
+  readonly output: Output;
+  /** Text given on standard input, read when a command asks for it. */
+  readonly readInput: () => Promise<string>;
+}
+
+const DEFAULT_DATA = 'data';
+
+/**
+ * Finds the API: `--data DIR` speaks to the server that runs on that data over its Unix socket, or opens the data
+ * itself when none runs; without it the stored sign-in decides, and last a `data` folder right here.
+ *
+ * @throws {CommandFailed} there is nothing to speak to; the message says what to do.
+ */
+export async function openSession(options: GlobalOptions, context: CommandContext): Promise<Session> {
+  const signIn = options.data === undefined ? readSignIn(context.env) : undefined;
+  if (signIn) {
+    const target: Target = {
+      kind: 'server',
+      url: signIn.server,
+      authorization: `Bearer ${signIn.refreshToken}`,
+      ...(signIn.ca ? { ca: signIn.ca } : {}),
+    };
+    return { client: createClient(target), close: async () => {} };
+  }
+  const directory = resolve(options.data ?? DEFAULT_DATA);
+  if (!existsSync(join(directory, 'dockgate.db'))) {
+    throw new CommandFailed(
+      `there is no dockgate data in ${directory}: start the server there first, name its data with --data DIR, ` +
+        'or sign in to a server with `dockgate login URL`',
+    );
+  }
+  const local = await openLocalApi(directory);
+  return { client: createClient({ kind: 'socket', path: local.socketPath }), close: local.close };
+}
