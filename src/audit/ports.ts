@@ -1,12 +1,12 @@
 import type { AccessRecord } from './record.ts';
 
 export interface RecordQuery {
-  readonly user?: string;
-  readonly action?: string;
-  readonly repository?: string;
-  readonly outcome?: 'allowed' | 'refused';
-  readonly digest?: string;
-  readonly address?: string;
+  readonly user?: string | undefined;
+  readonly action?: string | undefined;
+  readonly repository?: string | undefined;
+  readonly outcome?: 'allowed' | 'refused' | undefined;
+  readonly digest?: string | undefined;
+  readonly address?: string | undefined;
   readonly sinceMs?: number;
   readonly untilMs?: number;
   /** Keyset page: records strictly older than this leaf index. */

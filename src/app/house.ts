@@ -1,0 +1,233 @@
+import {
+  type AuditWriter,
+  loadOrCreateLogKey,
+  openAuditWriter,
+  openSequencer,
+  type Sequencer,
+} from '../audit/index.ts';
+import {
+  type Attempts,
+  createPasswordHasher,
+  DEFAULT_PASSWORD_HASH_OPTIONS,
+  ensureTokenKey,
+} from '../auth/index.ts';
+import {
+  type Change,
+  type Clock,
+  type Logger,
+  type Random,
+  systemClock,
+  systemRandom,
+} from '../base/index.ts';
+import { type RpcParts, type RpcServer, serveRpc } from '../cluster/index.ts';
+import { openContent } from '../content/index.ts';
+import { type AttemptCounter, createAttemptCounter, DEFAULT_ATTEMPT_OPTIONS } from '../limits/index.ts';
+import { openStoreWrites, type StoreWrites } from '../store/index.ts';
+import { createMetricsHub, type MetricsHub } from '../telemetry/index.ts';
+import { createScanRunner, type ScanRequests, type ScanRunner } from '../verdicts/index.ts';
+import { ensureFirstAdmin, type FirstAdmin } from './first-admin.ts';
+import { keepHouse } from './keep-house.ts';
+import { hostsOf } from './names.ts';
+import type { NodeConfig } from './node-config.ts';
+import { openMemory } from './open-memory.ts';
+import { openScanners } from './open-scanners.ts';
+import { openSources } from './open-sources.ts';
+import { type Paths, pathsOf } from './paths.ts';
+import { createScanContent } from './scan-content.ts';
+import { ensureSharedKey, makePrivateDirectory, readSharedKey } from './shared-keys.ts';
+import { ensurePolicies } from './shipped-policies.ts';
+import { createSurfaces, type Surfaces } from './surfaces.ts';
+
+/** Everything that there is once a node: the writing store, the log's sequencer, the scan queue. */
+export interface House {
+  readonly paths: Paths;
+  readonly surfaces: Surfaces;
+  readonly metrics: MetricsHub;
+  readonly firstAdmin: FirstAdmin | undefined;
+  isReady(): boolean;
+}
+
+interface HouseOptions {
+  readonly config: NodeConfig;
+  readonly version: string;
+  /** Its name in the access log. */
+  readonly name: string;
+}
+
+/**
+ * Opens the data of a node for writing: in the housekeeping process of a server, or for one command when no server
+ * runs on the data.
+ *
+ * @param closing what is opened is put here, to be closed in reverse.
+ * @throws {StartError} another process has the data open, or a file cannot be used.
+ */
+export async function openHouse(
+  { config, version, name }: HouseOptions,
+  closing: AsyncDisposableStack,
+  logger: Logger,
+): Promise<House> {
+  const base = { clock: systemClock, random: systemRandom, logger };
+  const paths = pathsOf(config.dataDirectory);
+  await prepare(paths, base);
+
+  const line = createLine();
+  const store = await openStoreWrites({ directory: paths.data }, { ...base, publish: line.publish });
+  closing.defer(() => store.close());
+  const audit = await openAuditWriter(
+    { directory: paths.audit, node: config.node, writer: name, ...config.audit },
+    base,
+  );
+  closing.defer(() => audit.close());
+  const sequencer = await openLog(config, paths, { ...base, store, audit });
+  closing.defer(() => sequencer.close());
+
+  const content = await openContent({ directory: paths.content }, base);
+  const sources = openSources(config, paths, {
+    ...base,
+    content,
+    links: store.links,
+    linkWrites: store.links,
+  });
+  closing.defer(async () => void (await Promise.all(sources.all.map(({ source }) => source.close()))));
+  const runner = openRunner(config, { ...base, store, content, sources });
+  closing.defer(runner.close);
+
+  const attempts = createAttemptCounter(attemptOptions(config), base);
+  const metrics = createMetricsHub(base.clock);
+  const server = await serveRpc(
+    { socketPath: paths.houseSocket },
+    rpcParts(store, { scans: runner.runner.requests, attempts, metrics }),
+    base,
+  );
+  closing.defer(() => server.close());
+  line.connect(server);
+  await ensurePolicies(config, store.facts);
+  const hasher = createPasswordHasher(DEFAULT_PASSWORD_HASH_OPTIONS, base);
+  const firstAdmin = await ensureFirstAdmin(
+    { password: config.adminPassword, passwordPath: paths.adminPassword },
+    { ...base, accounts: store.accounts, hasher },
+  );
+
+  const { changes } = server;
+  const memory = await openMemory(config, paths, { ...base, changes });
+  closing.defer(() => memory?.close());
+  const surfaces = createSurfaces(
+    { config, paths, version, hosts: hostsOf(config) },
+    {
+      ...base,
+      accounts: store.accounts,
+      links: store.links,
+      linkWrites: store.links,
+      facts: store.facts,
+      manifests: store.manifests,
+      records: store.recordIndex,
+      attempts: asyncAttempts(attempts),
+      scans: runner.runner.requests,
+      memory: memory?.verdicts,
+      sessionKey: await readSharedKey(paths.sessionKey),
+      ...{ changes, audit, content, sources },
+    },
+  );
+  closing.defer(() => surfaces.close());
+  runner.runner.start();
+  const housework = keepHouse({ config, paths }, { ...base, store, content });
+  closing.defer(() => housework.stop());
+  return {
+    ...{ paths, surfaces, metrics, firstAdmin },
+    isReady: () => audit.isWritable() && sequencer.isHealthy(),
+  };
+}
+
+interface Base {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
+async function prepare(paths: Paths, { clock, random }: Base): Promise<void> {
+  for (const path of [paths.data, paths.keys, paths.tokenKeys, paths.run, paths.uploads, paths.audit]) {
+    makePrivateDirectory(path);
+  }
+  ensureTokenKey(paths.tokenKeys, { clock });
+  await ensureSharedKey(paths.sessionKey, random);
+  await ensureSharedKey(paths.cacheKey, random);
+}
+
+/** The store publishes before the line to the workers is open; until then nobody holds anything. */
+function createLine(): {
+  connect(server: RpcServer): void;
+  publish(changes: readonly Change[]): Promise<void>;
+} {
+  let server: RpcServer | undefined;
+  return {
+    connect(opened) {
+      server = opened;
+    },
+    publish: async (changes) => server?.publish(changes),
+  };
+}
+
+async function openLog(
+  config: NodeConfig,
+  paths: Paths,
+  parts: Base & { readonly store: StoreWrites; readonly audit: AuditWriter },
+): Promise<Sequencer> {
+  const key = await loadOrCreateLogKey(paths.logKey);
+  const options = { directory: paths.audit, node: config.node };
+  return openSequencer(options, { ...parts, key, index: parts.store.recordIndex });
+}
+
+function openRunner(
+  config: NodeConfig,
+  parts: Base &
+    Pick<Parameters<typeof createScanContent>[0], 'content' | 'sources'> & { readonly store: StoreWrites },
+): { readonly runner: ScanRunner; readonly close: () => Promise<void> } {
+  const { store, content, sources } = parts;
+  const scanners = openScanners(config, parts);
+  const runner = createScanRunner(
+    {},
+    {
+      ...parts,
+      jobs: store.jobs,
+      facts: store.facts,
+      scanners: scanners.all,
+      targets: createScanContent({ content, links: store.links, sources }),
+    },
+  );
+  return {
+    runner,
+    async close() {
+      await runner.close();
+      await scanners.close();
+    },
+  };
+}
+
+/** What workers may ask for; everything else of the store stays in this process. */
+function rpcParts(
+  store: StoreWrites,
+  parts: { readonly scans: ScanRequests; readonly attempts: AttemptCounter; readonly metrics: MetricsHub },
+): RpcParts {
+  const { scans, attempts, metrics } = parts;
+  return {
+    accounts: store.accounts,
+    links: store.links,
+    facts: store.facts,
+    scans,
+    attempts,
+    metrics: { report: metrics.report },
+  };
+}
+
+/** The counter as the port that workers reach over the line. */
+function asyncAttempts(counter: AttemptCounter): Attempts {
+  return {
+    delayMs: async (account, source) => counter.delayMs(account, source),
+    failed: async (account, source) => counter.failed(account, source),
+    succeeded: async (account, source) => counter.succeeded(account, source),
+  };
+}
+
+function attemptOptions({ signIn }: NodeConfig): typeof DEFAULT_ATTEMPT_OPTIONS {
+  return { ...DEFAULT_ATTEMPT_OPTIONS, freeCount: signIn.freeCount, delayMsMax: signIn.delayMsMax };
+}

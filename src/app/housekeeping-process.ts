@@ -1,0 +1,38 @@
+import { LOCAL_IDENTITY } from '../auth/index.ts';
+import { systemClock, systemRandom } from '../base/index.ts';
+import { createLogger, createMetrics, serveOps } from '../telemetry/index.ts';
+import { openTls } from '../tls/index.ts';
+import { listenAdmin } from './admin-socket.ts';
+import { openHouse } from './house.ts';
+import { certificateNamesOf } from './names.ts';
+import { runChild } from './run-child.ts';
+
+const REPORT_EVERY_MS = 5000;
+
+/** The process that writes SQL, scans, signs the access log, renews the certificate, and answers CLI and operators. */
+await runChild(async ({ config, version, name }, closing) => {
+  const logger = createLogger({ process: name });
+  const tls = await openTls(
+    { directory: config.certsDirectory, names: certificateNamesOf(config), mayIssue: true },
+    { clock: systemClock, random: systemRandom, logger },
+  );
+  closing.defer(() => tls.close());
+  const house = await openHouse({ config, version, name }, closing, logger);
+  const admin = await listenAdmin(house.paths.adminSocket, house.surfaces.api(LOCAL_IDENTITY));
+  closing.defer(() => admin.close());
+
+  const metrics = createMetrics();
+  const report = async (): Promise<void> => house.metrics.report(name, await metrics.snapshot());
+  await report();
+  // A failed report is followed by another.
+  const timer = setInterval(() => void report().catch(() => {}), REPORT_EVERY_MS);
+  closing.defer(() => clearInterval(timer));
+  const ops = await serveOps(config.ops, {
+    metrics: () => house.metrics.print(),
+    isHealthy: () => true,
+    isReady: () => house.isReady(),
+    logger,
+  });
+  closing.defer(() => ops.close());
+  return { firstAdmin: house.firstAdmin };
+});

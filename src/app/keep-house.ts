@@ -1,0 +1,59 @@
+import { type Clock, HOUR_MS, type Logger, MINUTE_MS } from '../base/index.ts';
+import { type Content, collectGarbage, sweepTemporary } from '../content/index.ts';
+import { sweepUploads } from '../origin/index.ts';
+import type { StoreWrites } from '../store/index.ts';
+import type { NodeConfig } from './node-config.ts';
+import type { Paths } from './paths.ts';
+
+const EVERY_MS = 10 * MINUTE_MS;
+/** Younger content may belong to a push whose link is not committed yet. */
+const GRACE_MS = HOUR_MS;
+
+/**
+ * What must be tidied up as time goes by: uploads and pending links that are over, unfinished files, and content that
+ * no repository links any more.
+ */
+export function keepHouse(
+  { config, paths }: { readonly config: NodeConfig; readonly paths: Paths },
+  parts: {
+    readonly clock: Clock;
+    readonly logger: Logger;
+    readonly store: StoreWrites;
+    readonly content: Content;
+  },
+): { tidy(): Promise<void>; stop(): Promise<void> } {
+  let running: Promise<void> = Promise.resolve();
+
+  const tidy = async (): Promise<void> => {
+    const nowMs = parts.clock.nowMs();
+    const links = await parts.store.links.sweepPending(nowMs);
+    const uploads = await sweepUploads(paths.uploads, nowMs - config.limits.pendingMs);
+    await sweepTemporary(paths.content, nowMs - GRACE_MS);
+    const { count, bytes } = await collectGarbage(
+      { beforeMs: nowMs - GRACE_MS, isDryRun: false },
+      { content: parts.content, linkWrites: parts.store.links },
+    );
+    if (links + uploads + count > 0) {
+      parts.logger.info('tidied up', {
+        pendingLinks: links,
+        uploads,
+        contentFiles: count,
+        contentBytes: bytes,
+      });
+    }
+  };
+
+  const timer = setInterval(() => {
+    running = running.then(tidy).catch((error: unknown) => {
+      parts.logger.error('tidying up failed; the next try is in ten minutes', {}, error);
+    });
+  }, EVERY_MS);
+  timer.unref();
+  return {
+    tidy,
+    stop() {
+      clearInterval(timer);
+      return running;
+    },
+  };
+}

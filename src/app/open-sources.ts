@@ -1,0 +1,28 @@
+import type { Clock, Logger, Random } from '../base/index.ts';
+import type { Content, LinkReads, LinkWrites } from '../content/index.ts';
+import { createSources, type Sources } from '../gateway/index.ts';
+import { createOrigin } from '../origin/index.ts';
+import { createUpstream } from '../upstream/index.ts';
+import type { NodeConfig } from './node-config.ts';
+import type { Paths } from './paths.ts';
+
+/** The registries of the configuration, or the embedded one when there is none. */
+export function openSources(
+  config: NodeConfig,
+  paths: Paths,
+  parts: {
+    readonly content: Content;
+    readonly links: LinkReads;
+    readonly linkWrites: LinkWrites;
+    readonly clock: Clock;
+    readonly random: Random;
+    readonly logger: Logger;
+  },
+): Sources {
+  if (config.upstreams.length === 0) {
+    return createSources([{ prefix: '', source: createOrigin({ directory: paths.uploads }, parts) }]);
+  }
+  return createSources(
+    config.upstreams.map(({ prefix, ...upstream }) => ({ prefix, source: createUpstream(upstream, parts) })),
+  );
+}

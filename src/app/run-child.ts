@@ -1,0 +1,42 @@
+import { StartError } from '../base/index.ts';
+import type { FirstAdmin } from './first-admin.ts';
+import { type StartMessage, startMessage, tellPrimary } from './messages.ts';
+
+/**
+ * The life of a child process: it waits for its start message, opens, says that it is ready, and on SIGTERM closes
+ * what it opened in reverse. When the primary is gone it ends too.
+ *
+ * @param open puts what must be closed on the stack; what it returns is told to the primary.
+ */
+export async function runChild(
+  open: (
+    start: StartMessage,
+    closing: AsyncDisposableStack,
+  ) => Promise<{ readonly firstAdmin?: FirstAdmin | undefined }>,
+): Promise<void> {
+  const closing = new AsyncDisposableStack();
+  let isEnding = false;
+  const end = (): void => {
+    // The second signal means now.
+    if (isEnding) process.exit(1);
+    isEnding = true;
+    closing.disposeAsync().then(
+      () => process.exit(0),
+      () => process.exit(1),
+    );
+  };
+  process.on('SIGTERM', end);
+  // A terminal sends Ctrl-C to the whole group; the primary decides when its children end.
+  process.on('SIGINT', () => {});
+  process.on('disconnect', end);
+  try {
+    const opened = await open(await startMessage(), closing);
+    tellPrimary({ kind: 'ready', ...opened });
+  } catch (error) {
+    const text =
+      error instanceof StartError ? error.message : String(error instanceof Error ? error.stack : error);
+    tellPrimary({ kind: 'failed', message: text });
+    await closing.disposeAsync().catch(() => {});
+    process.exit(1);
+  }
+}

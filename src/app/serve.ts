@@ -1,0 +1,133 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import cluster from 'node:cluster';
+import { fileURLToPath } from 'node:url';
+import { type Clock, type Logger, StartError, systemClock } from '../base/index.ts';
+import { type ConfigOptions, dangerousEnvironment, type Environment, loadConfig } from '../config/index.ts';
+import { createLogger } from '../telemetry/index.ts';
+import { printBanner } from './banner.ts';
+import type { FirstAdmin } from './first-admin.ts';
+import type { ChildMessage, StartMessage } from './messages.ts';
+import { type NodeConfig, settleConfig } from './node-config.ts';
+import { type Supervised, supervise } from './supervise.ts';
+import { readVersion } from './version.ts';
+
+const GRACE_MS = 30_000;
+const HOUSE_GRACE_MS = 10_000;
+
+/**
+ * Runs a node: the housekeeping process, then the workers, and watches over them. Returns when it serves; the process
+ * then lives until a signal ends it.
+ *
+ * @throws {StartError} what the operator must mend.
+ */
+export async function serve(options: ConfigOptions, environment: Environment): Promise<void> {
+  const { config: loaded } = await loadConfig({ options, environment, directory: process.cwd() });
+  const config = await settleConfig(loaded);
+  const version = readVersion();
+  const parts = { clock: systemClock, logger: createLogger({ process: 'primary' }) };
+  refuseDangers(environment, parts.logger);
+
+  let firstAdmin: FirstAdmin | undefined;
+  const house = superviseHouse({ kind: 'start', config, version, name: 'house' }, parts, (ready) => {
+    firstAdmin = ready.firstAdmin;
+  });
+  const workers = Array.from({ length: config.workers }, (_, index) =>
+    superviseWorker({ kind: 'start', config, version, name: `w${index}` }, parts),
+  );
+  stopOnSignals([house, ...workers], parts.logger);
+  await house.start();
+  await Promise.all(workers.map((worker) => worker.start()));
+  process.stdout.write(`${bannerOf(config, firstAdmin)}\nready ${config.publicUrl}\n`);
+}
+
+/** Some variables weaken what the configuration says; with the worst of them nothing starts (threat P-19). */
+function refuseDangers(environment: Environment, logger: Logger): void {
+  for (const { variable, effect, isFatal } of dangerousEnvironment(environment)) {
+    if (isFatal) throw new StartError(`${variable} ${effect}: unset it`);
+    logger.warn(`the environment variable ${variable} ${effect}`);
+  }
+}
+
+interface Parts {
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+function superviseHouse(
+  start: StartMessage,
+  parts: Parts,
+  onReady: (message: ChildMessage & { readonly kind: 'ready' }) => void,
+): Supervised {
+  const file = programOf('housekeeping-process');
+  const spawn = () => {
+    const child = fork(file, { serialization: 'advanced' });
+    return { child, ready: readyOf(child, start).then(onReady) };
+  };
+  return supervise({ name: start.name, spawn }, parts);
+}
+
+function superviseWorker(start: StartMessage, parts: Parts): Supervised {
+  cluster.setupPrimary({ exec: programOf('worker-process'), serialization: 'advanced' });
+  const spawn = () => {
+    const worker = cluster.fork();
+    return { child: worker.process, ready: readyOf(worker.process, start).then(() => {}) };
+  };
+  return supervise({ name: start.name, spawn }, parts);
+}
+
+/** The file of a child process, in whichever language this one runs. */
+function programOf(name: string): string {
+  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+  return fileURLToPath(new URL(`./${name}.${extension}`, import.meta.url));
+}
+
+/** Sends the start message and waits for its answer. */
+function readyOf(
+  child: ChildProcess,
+  start: StartMessage,
+): Promise<ChildMessage & { readonly kind: 'ready' }> {
+  return new Promise((resolve, reject) => {
+    child.once('exit', (code, signal) => {
+      reject(new StartError(`${start.name} ended before it was ready (${signal ?? `exit code ${code}`})`));
+    });
+    child.on('message', (message: ChildMessage) => {
+      if (message.kind === 'ready') resolve(message);
+      else if (message.kind === 'failed') reject(new StartError(message.message));
+    });
+    child.send(start);
+  });
+}
+
+/** Workers first, so that they can still write what they have begun; then the process that writes for them. */
+function stopOnSignals(processes: readonly Supervised[], logger: Logger): void {
+  const [house, ...workers] = processes;
+  let isEnding = false;
+  const end = (): void => {
+    if (isEnding) process.exit(1);
+    isEnding = true;
+    logger.info('stopping: transfers under way may end, new connections are refused');
+    Promise.all(workers.map((worker) => worker.stop(GRACE_MS)))
+      .then(() => house?.stop(HOUSE_GRACE_MS))
+      .then(
+        () => process.exit(0),
+        () => process.exit(1),
+      );
+  };
+  process.on('SIGTERM', end);
+  process.on('SIGINT', end);
+}
+
+function bannerOf(config: NodeConfig, firstAdmin: FirstAdmin | undefined): string {
+  const address = config.ops.address.includes(':') ? `[${config.ops.address}]` : config.ops.address;
+  return printBanner({
+    publicUrl: config.publicUrl,
+    caPath: `${config.certsDirectory}/ca.crt`,
+    dataDirectory: config.dataDirectory,
+    opsAddress: `${address}:${config.ops.port}`,
+    registries:
+      config.upstreams.length === 0
+        ? ['its embedded registry']
+        : config.upstreams.map(({ prefix, url }) => (prefix === '' ? url : `${url} (${prefix})`)),
+    firstAdmin,
+  });
+}

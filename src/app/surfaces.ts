@@ -1,0 +1,159 @@
+import { hash } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type ApiParts, createApi } from '../api/index.ts';
+import type { AuditWriter, RecordIndexReads } from '../audit/index.ts';
+import {
+  type AccountReads,
+  type AccountWrites,
+  type Attempts,
+  createAuthenticator,
+  createDirectory,
+  createPasswordHasher,
+  createRefreshTokens,
+  createTokenIssuer,
+  DEFAULT_PASSWORD_HASH_OPTIONS,
+  type Identity,
+  openKeyRing,
+} from '../auth/index.ts';
+import type { Changes, Clock, Logger, Random } from '../base/index.ts';
+import type { Content, LinkReads, LinkWrites } from '../content/index.ts';
+import { createGateway, createUploadSessions, type Gateway, type Sources } from '../gateway/index.ts';
+import {
+  createVerdicts,
+  type FactReads,
+  type FactWrites,
+  type ManifestReads,
+  type ScanRequests,
+  type VerdictMemory,
+} from '../verdicts/index.ts';
+import type { NodeConfig } from './node-config.ts';
+import type { Paths } from './paths.ts';
+import { createRegistries } from './registries.ts';
+
+/** What both kinds of process give to what people and clients speak to. */
+export interface SurfaceParts {
+  readonly accounts: AccountReads & AccountWrites;
+  readonly links: LinkReads;
+  readonly linkWrites: LinkWrites;
+  readonly facts: FactReads & FactWrites;
+  readonly manifests: ManifestReads;
+  readonly records: RecordIndexReads;
+  readonly attempts: Attempts;
+  readonly scans: ScanRequests;
+  readonly memory: VerdictMemory | undefined;
+  readonly changes: Changes;
+  readonly audit: AuditWriter;
+  /** Seals upload sessions; the same in every process. */
+  readonly sessionKey: Uint8Array;
+  readonly content: Content;
+  readonly sources: Sources;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
+export interface Surfaces {
+  readonly gateway: Gateway;
+  /** @param fixed the identity of everyone who comes this way (the Unix socket); absent: each proves its own. */
+  api(fixed?: Identity): (request: IncomingMessage, response: ServerResponse) => void;
+  close(): void;
+}
+
+const DIRECTORY_ENTRIES_MAX = 20_000;
+
+/** Builds the registry and the API over one set of services. */
+export function createSurfaces(
+  options: {
+    readonly config: NodeConfig;
+    readonly paths: Paths;
+    readonly version: string;
+    readonly hosts: ReadonlySet<string>;
+  },
+  parts: SurfaceParts,
+): Surfaces {
+  const { config, paths } = options;
+  const { accounts, changes, clock, random, logger } = parts;
+  const directory = createDirectory({ entriesMax: DIRECTORY_ENTRIES_MAX }, { accounts, changes, clock });
+  const hasher = createPasswordHasher(DEFAULT_PASSWORD_HASH_OPTIONS, { random });
+  const keys = openKeyRing(paths.tokenKeys, {
+    changes,
+    onReloadFailed: (cause) =>
+      logger.error('the token keys could not be read again; those before stay in use', {}, cause),
+  });
+  const tokens = createTokenIssuer(
+    { issuer: config.publicUrl, service: config.service, lifetimeSeconds: config.token.lifetimeSeconds },
+    { keys, clock, random },
+  );
+  const refreshTokens = createRefreshTokens(
+    { unusedMsMax: config.token.refreshUnusedMsMax },
+    {
+      reads: accounts,
+      writes: accounts,
+      directory,
+      clock,
+      random,
+      logger,
+    },
+  );
+  const authenticator = createAuthenticator({
+    accounts,
+    directory,
+    attempts: parts.attempts,
+    hasher,
+    changes,
+    clock,
+    random,
+    tokens,
+    refreshTokens,
+  });
+  const verdicts = createVerdicts(
+    { heldMax: config.limits.heldRequestsMax, heldPerPrincipalMax: config.limits.heldPerPrincipalMax },
+    {
+      facts: parts.facts,
+      manifests: parts.manifests,
+      ...(parts.memory ? { memory: parts.memory } : {}),
+      scans: parts.scans,
+      changes,
+      clock,
+      logger,
+      hash: (text) => hash('sha256', text),
+    },
+  );
+  const gateway = createGateway(
+    {
+      service: config.service,
+      publicUrl: config.publicUrl,
+      hosts: options.hosts,
+      pendingMs: config.limits.pendingMs,
+      holdMsMax: config.limits.holdMsMax,
+    },
+    {
+      ...parts,
+      authenticator,
+      directory,
+      verdicts,
+      sessions: createUploadSessions(parts.sessionKey, random),
+    },
+  );
+  const apiParts: ApiParts = {
+    ...parts,
+    authenticator,
+    directory,
+    tokens,
+    refreshTokens,
+    hasher,
+    keys,
+    verdicts,
+    registries: createRegistries(parts.sources),
+  };
+  return {
+    gateway,
+    api: (fixed) => createApi({ version: options.version, service: config.service }, apiParts, fixed),
+    close() {
+      verdicts.close();
+      authenticator.close();
+      directory.close();
+      keys.close();
+    },
+  };
+}

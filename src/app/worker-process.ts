@@ -1,0 +1,105 @@
+import { openAuditWriter } from '../audit/index.ts';
+import type { AccountWrites, Attempts } from '../auth/index.ts';
+import { StartError, systemClock, systemRandom } from '../base/index.ts';
+import { connectRpc, remotePart } from '../cluster/index.ts';
+import { type LinkWrites, openContent } from '../content/index.ts';
+import { createListener, type Listener } from '../gateway/index.ts';
+import { openStoreReads } from '../store/index.ts';
+import { createLogger, createMetrics, type MetricsHub } from '../telemetry/index.ts';
+import { openTls } from '../tls/index.ts';
+import type { FactWrites } from '../verdicts/index.ts';
+import { combine } from './combine.ts';
+import { certificateNamesOf, hostsOf } from './names.ts';
+import type { NodeConfig } from './node-config.ts';
+import { openMemory } from './open-memory.ts';
+import { openScans } from './open-scans.ts';
+import { openSources } from './open-sources.ts';
+import { pathsOf } from './paths.ts';
+import { runChild } from './run-child.ts';
+import { readSharedKey } from './shared-keys.ts';
+import { createSurfaces } from './surfaces.ts';
+
+const REPORT_EVERY_MS = 5000;
+
+/** One of the processes that answer on the TLS port. It writes nothing but access records, content and uploads. */
+await runChild(async ({ config, version, name }, closing) => {
+  const clock = systemClock;
+  const random = systemRandom;
+  const logger = createLogger({ process: name });
+  const metrics = createMetrics();
+  const paths = pathsOf(config.dataDirectory);
+
+  const rpc = connectRpc({ socketPath: paths.houseSocket }, { clock, logger });
+  closing.defer(() => rpc.close());
+  const { changes } = rpc;
+  const reads = await openStoreReads({ directory: paths.data });
+  closing.defer(() => reads.close());
+  const audit = await openAuditWriter(
+    { directory: paths.audit, node: config.node, writer: name, ...config.audit },
+    { clock, random, logger },
+  );
+  closing.defer(() => audit.close());
+  const content = await openContent({ directory: paths.content }, { random, logger });
+  const linkWrites = remotePart<LinkWrites>(rpc, 'links');
+  const sources = openSources(config, paths, {
+    content,
+    links: reads.links,
+    linkWrites,
+    clock,
+    random,
+    logger,
+  });
+  closing.defer(async () => void (await Promise.all(sources.all.map(({ source }) => source.close()))));
+  const memory = await openMemory(config, paths, { changes, clock, logger });
+  closing.defer(() => memory?.close());
+  const surfaces = createSurfaces(
+    { config, paths, version, hosts: hostsOf(config) },
+    {
+      accounts: combine(reads.accounts, remotePart<AccountWrites>(rpc, 'accounts')),
+      facts: combine(reads.facts, remotePart<FactWrites>(rpc, 'facts')),
+      attempts: remotePart<Attempts>(rpc, 'attempts'),
+      scans: openScans(config, rpc),
+      links: reads.links,
+      manifests: reads.manifests,
+      records: reads.recordIndex,
+      memory: memory?.verdicts,
+      sessionKey: await readSharedKey(paths.sessionKey),
+      ...{ linkWrites, changes, audit, content, sources, clock, random, logger },
+    },
+  );
+  closing.defer(() => surfaces.close());
+
+  const tls = await openTls(
+    { directory: config.certsDirectory, names: certificateNamesOf(config), mayIssue: false },
+    { clock, random, logger },
+  );
+  closing.defer(() => tls.close());
+  const listener = createListener(
+    { tls: tls.context(), ...config.limits },
+    { gateway: surfaces.gateway, others: surfaces.api(), audit, random, logger },
+  );
+  tls.onReload((context) => listener.renew(context));
+  metrics.observeServer(listener.server);
+  const hub = remotePart<Pick<MetricsHub, 'report'>>(rpc, 'metrics');
+  const report = setInterval(() => {
+    // The next report comes soon; one that is lost costs nothing.
+    metrics
+      .snapshot()
+      .then((snapshot) => hub.report(name, snapshot))
+      .catch(() => {});
+  }, REPORT_EVERY_MS);
+  closing.defer(() => clearInterval(report));
+  await listen(listener, config);
+  closing.defer(() => listener.drain());
+  return {};
+});
+
+function listen(listener: Listener, config: NodeConfig): Promise<void> {
+  return new Promise((resolve, reject) => {
+    listener.server.once('error', (error) => {
+      const where = `${config.listen ?? '*'}:${config.port}`;
+      reject(new StartError(`port ${where} cannot be used (${error.message}): choose another with --port`));
+    });
+    listener.server.listen(config.port, config.listen, resolve);
+  });
+}
