@@ -133,7 +133,7 @@ function listScannedBefore(
     .select(({ fn }) => ['scans.digest', fn.min('repository_manifests.repository').as('repository')])
     .where('scans.scanner', '=', scanner)
     .where('scans.at_ms', '<', beforeMs)
-    .groupBy(['scans.digest', 'scans.at_ms'])
+    .groupBy(['scans.at_ms', 'scans.digest'])
     .orderBy('scans.at_ms')
     .orderBy('scans.digest')
     .limit(clampLimit(limit))

@@ -129,7 +129,7 @@ async function sweepPending(sql: MainSql, nowMs: number, changed: Changed): Prom
   const over = await sql
     .selectFrom('repository_blobs')
     .select(['repository', 'digest'])
-    .where('owner', '=', 'pending')
+    // Only what is pending has an end.
     .where('until_ms', '<=', nowMs)
     .execute();
   for (const { repository, digest } of over) {

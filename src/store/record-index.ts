@@ -1,11 +1,18 @@
-import type { IndexedRecord, RecordIndexReads, RecordIndexWrites, RecordQuery } from '../audit/index.ts';
+import type {
+  AccessRecord,
+  IndexedRecord,
+  RecordIndexReads,
+  RecordIndexWrites,
+  RecordQuery,
+} from '../audit/index.ts';
+import { HOUR_MS } from '../base/index.ts';
 import { fromJsonText, toJsonText } from './json-text.ts';
 import { clampLimit, inChunks } from './rows.ts';
 import type { IndexSql, IndexTables } from './tables.ts';
-import type { Write } from './transactions.ts';
+import { snapshot, type Write } from './transactions.ts';
 
 export function createRecordIndexReads(sql: IndexSql): RecordIndexReads {
-  return { search: (query) => search(sql, query) };
+  return { search: (query) => snapshot(sql, (now) => search(now, query)) };
 }
 
 export function createRecordIndexWrites(write: Write<IndexTables>): RecordIndexWrites {
@@ -18,29 +25,24 @@ export function createRecordIndexWrites(write: Write<IndexTables>): RecordIndexW
     clear: () =>
       write(async (sql) => {
         await sql.deleteFrom('records').execute();
+        await sql.deleteFrom('hours').execute();
       }),
   };
 }
 
 async function search(sql: IndexSql, query: RecordQuery): Promise<readonly IndexedRecord[]> {
-  const wanted = {
-    principal: query.user,
-    action: query.action,
-    repository: query.repository,
-    outcome: query.outcome,
-    digest: query.digest,
-    address: query.address,
-  } as const;
+  const span = await leavesBetween(sql, query);
+  if (!span) return [];
   const rows = await sql
     .selectFrom('records')
     .select(['leaf', 'record'])
+    .where('leaf', '>=', span.first)
+    .where('leaf', '<=', span.last)
     .where(({ and, eb }) =>
       and([
-        // A condition that was not asked for vanishes; an empty text is a condition.
-        ...entriesOf(wanted).map(([column, value]) => eb(column, '=', value)),
+        ...wantedTexts(query).map(([column, text]) => eb(column, '=', text)),
         ...(query.sinceMs === undefined ? [] : [eb('time_ms', '>=', query.sinceMs)]),
         ...(query.untilMs === undefined ? [] : [eb('time_ms', '<', query.untilMs)]),
-        ...(query.beforeIndex === undefined ? [] : [eb('leaf', '<', query.beforeIndex)]),
       ]),
     )
     .orderBy('leaf', 'desc')
@@ -51,19 +53,38 @@ async function search(sql: IndexSql, query: RecordQuery): Promise<readonly Index
 
 type TextColumn = 'principal' | 'action' | 'repository' | 'outcome' | 'digest' | 'address';
 
-function entriesOf(wanted: { readonly [column in TextColumn]: string | undefined }) {
-  const columns: readonly TextColumn[] = [
-    'principal',
-    'action',
-    'repository',
-    'outcome',
-    'digest',
-    'address',
+/** What was asked for, by column. An empty text was asked for, too. */
+function wantedTexts(query: RecordQuery): readonly (readonly [TextColumn, string])[] {
+  const all: readonly (readonly [TextColumn, string | undefined])[] = [
+    ['principal', query.user],
+    ['action', query.action],
+    ['repository', query.repository],
+    ['outcome', query.outcome],
+    ['digest', query.digest],
+    ['address', query.address],
   ];
-  return columns.flatMap((column): readonly (readonly [TextColumn, string])[] => {
-    const value = wanted[column];
-    return value === undefined ? [] : [[column, value]];
-  });
+  return all.flatMap(([column, text]) => (text === undefined ? [] : [[column, text] as const]));
+}
+
+/** The leaves between which every record of the wanted time lies; `undefined` when there is none. */
+async function leavesBetween(
+  sql: IndexSql,
+  query: RecordQuery,
+): Promise<{ readonly first: number; readonly last: number } | undefined> {
+  let hours = sql
+    .selectFrom('hours')
+    .select(({ fn }) => [fn.min('first_leaf').as('first'), fn.max('last_leaf').as('last')]);
+  if (query.sinceMs !== undefined) hours = hours.where('hour', '>=', hourOf(query.sinceMs));
+  if (query.untilMs !== undefined) hours = hours.where('hour', '<=', hourOf(query.untilMs));
+  const span = await hours.executeTakeFirst();
+  // Without rows the functions give null, whatever their types say.
+  if (!span || span.first === null || span.last === null) return undefined;
+  const before = query.beforeIndex ?? Number.POSITIVE_INFINITY;
+  return { first: span.first, last: Math.min(span.last, before - 1) };
+}
+
+function hourOf(timeMs: number): number {
+  return Math.floor(timeMs / HOUR_MS);
 }
 
 async function nextIndex(sql: IndexSql): Promise<number> {
@@ -78,32 +99,44 @@ async function nextIndex(sql: IndexSql): Promise<number> {
 
 /** A record that is there already is written again: the log is the truth, the index follows it. */
 async function append(sql: IndexSql, records: readonly IndexedRecord[]): Promise<void> {
+  const rows = records.map(({ index, record }) => ({
+    leaf: index,
+    time_ms: timeOf(record),
+    principal: record.principal?.name ?? null,
+    action: record.action,
+    outcome: record.outcome,
+    repository: record.repository ?? null,
+    digest: record.digest ?? null,
+    address: record.client?.address ?? null,
+    record: toJsonText(record),
+  }));
+  const leaves = rows.map(({ leaf }) => leaf);
+  await sql.deleteFrom('records').where('leaf', 'in', leaves).execute();
+  await sql.insertInto('records').values(rows).execute();
+  for (const [hour, within] of Map.groupBy(rows, (row) => hourOf(row.time_ms))) {
+    await widenHour(
+      sql,
+      hour,
+      within.map(({ leaf }) => leaf),
+    );
+  }
+}
+
+/** A record whose time cannot be read stays findable by everything else. */
+function timeOf(record: AccessRecord): number {
+  const timeMs = Date.parse(record.time);
+  return Number.isNaN(timeMs) ? 0 : timeMs;
+}
+
+async function widenHour(sql: IndexSql, hour: number, leaves: readonly number[]): Promise<void> {
+  const known = await sql.selectFrom('hours').selectAll().where('hour', '=', hour).executeTakeFirst();
+  const values = {
+    first_leaf: Math.min(...leaves, known?.first_leaf ?? Number.POSITIVE_INFINITY),
+    last_leaf: Math.max(...leaves, known?.last_leaf ?? 0),
+  };
   await sql
-    .insertInto('records')
-    .values(
-      records.map(({ index, record }) => ({
-        leaf: index,
-        time_ms: Math.trunc(Date.parse(record.time)),
-        principal: record.principal?.name ?? null,
-        action: record.action,
-        outcome: record.outcome,
-        repository: record.repository ?? null,
-        digest: record.digest ?? null,
-        address: record.client?.address ?? null,
-        record: toJsonText(record),
-      })),
-    )
-    .onConflict((conflict) =>
-      conflict.column('leaf').doUpdateSet((row) => ({
-        time_ms: row.ref('excluded.time_ms'),
-        principal: row.ref('excluded.principal'),
-        action: row.ref('excluded.action'),
-        outcome: row.ref('excluded.outcome'),
-        repository: row.ref('excluded.repository'),
-        digest: row.ref('excluded.digest'),
-        address: row.ref('excluded.address'),
-        record: row.ref('excluded.record'),
-      })),
-    )
+    .insertInto('hours')
+    .values({ hour, ...values })
+    .onConflict((conflict) => conflict.column('hour').doUpdateSet(values))
     .execute();
 }

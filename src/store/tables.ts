@@ -216,9 +216,17 @@ interface RecordsTable {
   record: JsonText<AccessRecord>;
 }
 
+interface HoursTable {
+  /** Hours since 1970. */
+  hour: number;
+  first_leaf: number;
+  last_leaf: number;
+}
+
 /** `audit-index.db` */
 export interface IndexTables {
   records: RecordsTable;
+  hours: HoursTable;
 }
 
 export type MainSql = Kysely<MainTables>;

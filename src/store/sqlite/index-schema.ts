@@ -1,6 +1,10 @@
 import type { Migration } from './migrate.ts';
 
-/** `audit-index.db`: a row for each leaf of the log. Every index ends in the leaf, so that pages come newest first. */
+/**
+ * `audit-index.db`: a row for each leaf of the log. Every index ends in the leaf, so that pages come newest first
+ * and a span of leaves narrows each of them. Time is not the order of the log, only nearly: `hours` says between
+ * which leaves the records of an hour lie.
+ */
 export const INDEX_MIGRATIONS: readonly Migration[] = [
   {
     name: 'records',
@@ -16,9 +20,14 @@ export const INDEX_MIGRATIONS: readonly Migration[] = [
         address text,
         record text not null
       ) strict`,
-      'create index records_by_time on records (time_ms, leaf)',
+      `create table hours (
+        hour integer primary key,
+        first_leaf integer not null,
+        last_leaf integer not null
+      ) strict`,
       'create index records_by_principal on records (principal, leaf) where principal is not null',
       'create index records_by_action on records (action, leaf)',
+      'create index records_by_outcome on records (outcome, leaf)',
       'create index records_by_repository on records (repository, leaf) where repository is not null',
       'create index records_by_digest on records (digest, leaf) where digest is not null',
       'create index records_by_address on records (address, leaf) where address is not null',

@@ -107,7 +107,7 @@ const LINKS: Migration = {
       check ((until_ms is not null) = (owner = 'pending'))
     ) strict, without rowid`,
     'create index repository_blobs_by_digest on repository_blobs (digest)',
-    "create index repository_blobs_pending on repository_blobs (until_ms) where owner = 'pending'",
+    'create index repository_blobs_pending on repository_blobs (until_ms) where until_ms is not null',
     `create table tags (
       repository text not null,
       tag text not null,
@@ -155,7 +155,7 @@ const FACTS: Migration = {
       primary key (digest, scanner, position),
       foreign key (digest, scanner) references scans (digest, scanner) on delete cascade
     ) strict, without rowid`,
-    `create index findings_by_blob on findings (blob) where blob is not null and kind in ('secret', 'malware')`,
+    'create index findings_by_blob on findings (blob, kind) where blob is not null',
     `create table policies (
       name text primary key,
       owner text not null check (owner in ('api', 'config', 'shipped')),
