@@ -279,6 +279,14 @@ export function linksContract(implementation: string, open: OpenStore): void {
         assert.deepEqual(await links().manifestsNaming(APP, digestOf('shared')), [digestOf('n')]);
       });
 
+      it('a manifest leaves what somebody relies on for the next push', async () => {
+        await push('m', image(['a']), { requireContent: false });
+        await upload(APP, 'a');
+        await links().removeManifest(APP, digestOf('m'));
+        assert.equal(await ownerOf('a'), 'pending');
+        assert.equal(await ownerOf('a-config'), undefined);
+      });
+
       it('a manifest leaves it in other repositories, and forgets its shape with the last', async () => {
         await pushWhole('m', ['a']);
         await pushWhole('m', ['a'], { repository: OTHER, tags: [tag('x')] });

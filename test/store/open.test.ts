@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { chmodSync, existsSync } from 'node:fs';
-import { mkdir, mkdtemp, open, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, open, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -14,6 +14,7 @@ import { digestOf, image, repository, tag } from '../contracts/store-bench.ts';
 import { openAt } from './bench.ts';
 
 const APP = repository('team/app');
+const PAGE_BYTES = 4096;
 const FILES = ['dockgate.db', 'scans.db', 'audit-index.db'];
 
 describe('the databases of a data directory', () => {
@@ -122,21 +123,37 @@ describe('the databases of a data directory', () => {
     });
 
     it('are noticed in any page', async () => {
+      await fill();
       for (const file of ['dockgate.db', 'scans.db']) {
-        await rm(directory, { recursive: true, force: true });
-        await fill();
-        const pages = Math.floor((await stat(join(directory, file))).size / 4096);
+        const path = join(directory, file);
+        const whole = await readFile(path);
+        const pages = whole.length / PAGE_BYTES;
         assert.ok(pages > 8, 'the test needs a database of several pages');
-        await smash(file, 4096 * (pages - 2), 200);
-        await smash(file, 4096 * Math.floor(pages / 2), 200);
-        await assert.rejects(openAt(directory), startError(join(directory, file), /damaged/));
+        for (let step = 1; step < 8; step++) {
+          await smash(file, PAGE_BYTES * Math.floor((pages * step) / 8), 100);
+          await assert.rejects(openAt(directory), startError(path, /damaged/));
+          await writeFile(path, whole);
+        }
       }
+      await (await openAt(directory)).close();
+    });
+
+    it('are noticed where only a look at every page finds it', async () => {
+      const store = await openAt(directory);
+      const contact = 'long enough to need pages of its own '.repeat(1000);
+      const policy = { name: 'p', match: ['**'], mode: 'warn', holdMs: 0, rules: {}, contact } as const;
+      await store.facts.putPolicy(policy, 'api');
+      await store.close();
+      const path = join(directory, 'dockgate.db');
+      const middle = (await readFile(path)).lastIndexOf('need pages of its own');
+      await smash('dockgate.db', Math.floor(middle / PAGE_BYTES - 2) * PAGE_BYTES, 4);
+      await assert.rejects(openAt(directory), startError(path, /is damaged/, /restore the file/));
     });
 
     it('are noticed when cut short', async () => {
       await fill();
       const path = join(directory, 'dockgate.db');
-      await truncate(path, 4096 * 5);
+      await truncate(path, PAGE_BYTES * 5);
       await assert.rejects(openAt(directory), startError(path, /damaged/));
     });
 

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { DatabaseSync } from 'node:sqlite';
 import type { Readable, Writable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
 import { systemClock } from '../../src/base/index.ts';
 import type { StoreWrites } from '../../src/store/index.ts';
 import { migrate } from '../../src/store/sqlite/migrate.ts';
@@ -36,7 +37,7 @@ describe('a database and its processes', function () {
   });
 
   const start = (mode: 'write' | 'read') => {
-    const script = join(import.meta.dirname, 'writer-process.ts');
+    const script = fileURLToPath(import.meta.resolve('../support/store-process.ts'));
     const child = spawn(process.execPath, [script, mode, directory], { stdio: ['pipe', 'pipe', 'inherit'] });
     children.push(child);
     const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();

@@ -45,7 +45,6 @@ export function openForWriting<Tables>({ directory, kind }: FileOptions): OpenFi
       migrate(database, path, kind.migrations);
       // Samples the tables, so that of several indexes the one that narrows most is taken.
       database.exec('pragma optimize = 0x10002');
-      closeToOthers(path);
       return toOpenFile<Tables>(database, { isReadOnly: false });
     });
   });
@@ -88,8 +87,9 @@ function toOpenFile<Tables>(
 }
 
 /**
- * The file is made before SQLite sees it, since SQLite would take the rights from the umask. It is never opened
- * here when it is there: closing it would end the locks that another connection of this process holds.
+ * The file is made before SQLite sees it, since SQLite would take the rights from the umask; the files beside it get
+ * the rights of this one. It is never opened here when it is there: closing it would end the locks that another
+ * connection of this process holds.
  */
 function createPrivate(path: string): void {
   if (!existsSync(path)) closeSync(openSync(path, 'wx', 0o600));

@@ -1,14 +1,14 @@
 import { createInterface } from 'node:readline';
 import { openStoreReads } from '../../src/store/index.ts';
 import { digestOf, image, repository, tag } from '../contracts/store-bench.ts';
-import { openAt } from './bench.ts';
+import { openAt } from '../store/bench.ts';
 
 /**
- * A process of its own for the tests beside it: `write DIR` pushes image after image and prints the number of each
+ * A process of its own for the tests of the store: `write DIR` pushes image after image and prints the number of each
  * when it is acknowledged; `read DIR` answers each line, a tag, with the tag's digest.
  */
 const [mode, directory] = process.argv.slice(2);
-if (directory === undefined) throw new Error('usage: writer-process.ts write|read DIR');
+if (directory === undefined) throw new Error('usage: store-process.ts write|read DIR');
 
 const APP = repository('team/app');
 
