@@ -1,0 +1,52 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  createManualClock,
+  HOUR_MS,
+  type ManualClock,
+  silentLogger,
+  systemRandom,
+} from '../../src/base/index.ts';
+import { type Content, openContent } from '../../src/content/index.ts';
+import { createOrigin } from '../../src/origin/index.ts';
+import { openStoreWrites, type StoreWrites } from '../../src/store/index.ts';
+import type { SourceUnderTest } from '../contracts/source-bench.ts';
+
+export interface OriginUnderTest extends SourceUnderTest {
+  readonly directory: string;
+  readonly content: Content;
+  readonly store: StoreWrites;
+  readonly clock: ManualClock;
+}
+
+/** An embedded registry over a real store and real files in a directory of its own. */
+export async function openOrigin(): Promise<OriginUnderTest> {
+  const directory = await mkdtemp(join(tmpdir(), 'dockgate-origin-'));
+  const clock = createManualClock();
+  const base = { clock, random: systemRandom, logger: silentLogger };
+  const store = await openStoreWrites({ directory }, { ...base, publish: async () => {} });
+  const content = await openContent({ directory: join(directory, 'content') }, base);
+  const parts = { ...base, content, links: store.links, linkWrites: store.links };
+  const source = createOrigin({ directory: join(directory, 'uploads') }, parts);
+  return {
+    directory,
+    content,
+    store,
+    clock,
+    source,
+    link: (repository, digest, size) =>
+      store.links.linkBlob({
+        repository,
+        digest,
+        size,
+        owner: 'pending',
+        untilMs: clock.nowMs() + 24 * HOUR_MS,
+      }),
+    async close() {
+      await source.close();
+      await store.close();
+      await rm(directory, { recursive: true });
+    },
+  };
+}
