@@ -82,7 +82,10 @@ export function diagnose(bundle: BadBundle): Damage {
     const message = `records ${index} and ${first + other} were swapped`;
     return { kind: 'swapped', message, index, ...identify(lines[at]) };
   }
-  return { kind: 'edited', message: `record ${index} was edited`, index, ...identify(lines[at]) };
+  // A line that is no record any more has no number of its own: the others' numbers tell which it was.
+  const named = identify(lines[at]);
+  const who = named.writer === undefined ? missingNumber(bundle, at + 1) : named;
+  return { kind: 'edited', message: `record ${index} was edited`, index, ...who };
 }
 
 function firstDifference(found: readonly TreeHash[], expected: readonly TreeHash[]): number {
@@ -96,7 +99,7 @@ function missingEnd(bundle: BadBundle, index: number): Damage {
     : { kind: 'removed', message: `record ${index} was removed`, index };
 }
 
-/** Whose number is missing where a record was taken out: that of the next line with a hole before it. */
+/** Whose number is missing where a record was taken out or spoilt: that of the next line with a hole before it. */
 function missingNumber(bundle: BadBundle, at: number): Pick<Damage, 'writer' | 'seq'> {
   const numbers = new Map(bundle.numbers);
   for (const [k, line] of bundle.lines.entries()) {

@@ -403,6 +403,19 @@ describe('verification of a log somebody tampered with', () => {
     assert.deepEqual([damage?.writer, damage?.seq, damage?.id], [writer, seq, id]);
   });
 
+  it('names writer and number of a record that can no longer be read', async () => {
+    const log = copy();
+    const lines = await log.lines(FIRST);
+    const original: { writer?: string; seq?: number } = JSON.parse(String(lines[7]));
+    await log.writeLines(
+      FIRST,
+      lines.map((line, at) => (at === 7 ? Buffer.alloc(line.length) : line)),
+    );
+    const { damage } = await verify();
+    assert.deepEqual([damage?.kind, damage?.index], ['edited', 7]);
+    assert.deepEqual([damage?.writer, damage?.seq], [original.writer, original.seq]);
+  });
+
   it('names writer and number of a removed record', async () => {
     const log = copy();
     const lines = await log.lines(FIRST);
