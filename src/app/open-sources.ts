@@ -20,7 +20,8 @@ export function openSources(
   },
 ): Sources {
   if (config.upstreams.length === 0) {
-    return createSources([{ prefix: '', source: createOrigin({ directory: paths.uploads }, parts) }]);
+    const origin = { directory: paths.uploads, sessionsMax: config.limits.uploadSessionsMax };
+    return createSources([{ prefix: '', source: createOrigin(origin, parts) }]);
   }
   return createSources(
     config.upstreams.map(({ prefix, ...upstream }) => ({ prefix, source: createUpstream(upstream, parts) })),

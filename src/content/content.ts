@@ -1,19 +1,42 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { open, readFile, rm } from 'node:fs/promises';
+import type { BigIntStats } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { LRUCache } from 'lru-cache';
-import { createSingleFlight, isErrorWithCode, type Logger, MiB, type Random } from '../base/index.ts';
-import { algorithmOf, type ByteRange, type Digest } from '../oci/index.ts';
-import { digestFrom, isContentOf } from './digests.ts';
-import { ContentMismatch, ContentUnavailable } from './faults.ts';
-import { listFiles, openTemporary, type Places, pathOf, preparePlaces, publish, sizeOf } from './files.ts';
-import { type Fill, startFill } from './shared-fill.ts';
+import { type Logger, MiB, type Random } from '../base/index.ts';
+import type { ByteRange, Digest } from '../oci/index.ts';
+import { isContentOf } from './digests.ts';
+import { ContentMismatch, orUnavailable } from './faults.ts';
+import {
+  listFiles,
+  openTemporary,
+  type Places,
+  preparePlaces,
+  publish,
+  removeFile,
+  renewFile,
+  sizeOf,
+} from './files.ts';
+import { type Fill, type FillParts, startFill } from './shared-fill.ts';
+import { createStored } from './stored.ts';
 
-/** Files by digest, shared by the cache and the embedded registry. */
+/**
+ * Files by digest, shared by the cache and the embedded registry. Every process of a node may open it.
+ *
+ * What is served was hashed: small content when it is read into memory, a file while it is first served whole, or
+ * before a range of it is, and again when the file is not the one that was hashed (another inode, size, or time of
+ * change). Bits that rot without a write are found by `verify`.
+ */
 export interface Content {
+  /** @throws {ContentUnavailable} the disk refused; so do all others. */
   find(digest: Digest): Promise<{ readonly size: number } | undefined>;
-  /** Streams from disk; `range` must lie inside the content. */
+  /** Finds it, and makes it young: garbage collection passes it over until its time is up once more. */
+  renew(digest: Digest): Promise<{ readonly size: number } | undefined>;
+  /**
+   * Streams from disk; `range` must lie inside the content. The stream breaks before its last byte when the file is
+   * damaged, which is then removed.
+   *
+   * @returns `undefined` when it is not there, or was found damaged before a range of it could be served.
+   */
   open(
     digest: Digest,
     range?: ByteRange,
@@ -26,22 +49,26 @@ export interface Content {
   /**
    * Durable when it resolves.
    * @throws {ContentMismatch} the bytes are not what the digest names.
-   * @throws {ContentUnavailable} the disk refused.
    */
   put(digest: Digest, bytes: Uint8Array): Promise<void>;
-  /**
-   * Takes over a finished file of the same file system, durably. Its digest was checked by the caller.
-   * @throws {ContentUnavailable} the disk refused.
-   */
+  /** Takes over a finished file of the same file system, durably. Its digest was checked by the caller. */
   adopt(path: string, digest: Digest): Promise<void>;
   /**
    * Stores what `start` gives, once for all simultaneous callers of this process.
-   * @param size in bytes, as the descriptor says; anything else that arrives fails.
+   * @param size in bytes, as the descriptor says; anything else that arrives fails. Callers who state another size
+   *   have a fill of their own, so that a wrong descriptor spoils nobody else's pull.
    */
   fill(digest: Digest, size: number, start: () => Promise<Readable>): Promise<Fill>;
-  remove(digest: Digest): Promise<boolean>;
+  /**
+   * @param beforeMs stays when it was published or renewed since.
+   * @returns whether there was one, and it went.
+   */
+  remove(digest: Digest, beforeMs?: number): Promise<boolean>;
   list(): AsyncIterable<{ readonly digest: Digest; readonly size: number; readonly modifiedAtMs: number }>;
-  /** Reads the whole file. @returns whether it still is what its digest says; `undefined` when there is none. */
+  /**
+   * Reads the whole file, and removes it when it is damaged.
+   * @returns whether it was what its digest says; `undefined` when there is none.
+   */
   verify(digest: Digest): Promise<boolean | undefined>;
 }
 
@@ -52,124 +79,89 @@ export interface ContentOptions {
   readonly memoryBytesMax?: number;
 }
 
-const STREAM_BYTES = 1 * MiB;
 const MEMORY_BYTES_MAX = 64 * MiB;
 
-/** Opens the content store of a node; every process of it may. */
+/** Opens the content store of a node. */
 export async function openContent(
   options: ContentOptions,
   parts: { readonly random: Random; readonly logger: Logger },
 ): Promise<Content> {
   const places = await preparePlaces(options.directory);
+  const stored = createStored(places, parts);
   const memory = new LRUCache<Digest, Uint8Array>({
     maxSize: options.memoryBytesMax ?? MEMORY_BYTES_MAX,
     sizeCalculation: (bytes) => Math.max(1, bytes.length),
   });
-  const fills = new Map<Digest, Fill>();
-  const singleFlight = createSingleFlight<Fill>();
 
   const read = async (digest: Digest, bytesMax: number): Promise<Uint8Array | undefined> => {
-    const known = memory.get(digest);
-    if (known) return known.length <= bytesMax ? known : undefined;
-    const size = await sizeOf(places, digest);
-    if (size === undefined || size > bytesMax) return undefined;
-    const bytes = await readFile(pathOf(places, digest));
-    if (!isContentOf(bytes, digest)) {
-      parts.logger.error('stored content is damaged and was removed', { digest });
-      await rm(pathOf(places, digest), { force: true });
-      return undefined;
-    }
-    memory.set(digest, bytes);
+    const kept = memory.get(digest);
+    if (kept) return kept.length <= bytesMax ? kept : undefined;
+    const bytes = await stored.read(digest, bytesMax);
+    if (bytes) memory.set(digest, bytes);
     return bytes;
   };
 
   return {
     read,
-
-    async find(digest) {
-      const size = await sizeOf(places, digest);
-      return size === undefined ? undefined : { size };
-    },
-
-    async open(digest, range) {
-      const file = await openOrAbsent(pathOf(places, digest));
-      if (!file) return undefined;
-      const { size } = await file.stat();
-      const span = range ? { start: range.first, end: range.last } : {};
-      return { size, stream: createReadStream('', { fd: file, highWaterMark: STREAM_BYTES, ...span }) };
-    },
+    open: (digest, range) => stored.open(digest, range),
+    verify: (digest) => stored.verify(digest),
+    list: () => listFiles(places),
+    adopt: (path, digest) => orUnavailable(publish(places, path, digest)),
+    find: async (digest) => sized(await sizeOf(places, digest)),
+    renew: async (digest) => sized(await renewFile(places, digest)),
 
     async put(digest, bytes) {
       if (!isContentOf(bytes, digest)) throw new ContentMismatch('the content is not what its digest says');
       // Read, and so verified: what lies there damaged is replaced.
-      if (await read(digest, bytes.length)) return;
-      await putBytes(places, parts.random, digest, bytes);
+      const isThere = (await read(digest, bytes.length)) && (await renewFile(places, digest)) !== undefined;
+      if (isThere) return;
+      await orUnavailable(putBytes(places, parts.random, digest, bytes));
       memory.set(digest, bytes);
     },
 
-    adopt: (path, digest) => orUnavailable(publish(places, path, digest)),
+    fill: createFills({ places, random: parts.random, published: stored.trust }),
 
-    fill(digest, size, start) {
-      const running = fills.get(digest);
-      if (running) return Promise.resolve(running);
-      return singleFlight(digest, async () => {
-        const fill = await startFill({ digest, size, start }, places, parts.random);
-        fills.set(digest, fill);
-        const forget = (): void => {
-          fills.delete(digest);
-        };
-        fill.done.then(forget, forget);
-        return fill;
-      });
-    },
-
-    async remove(digest) {
-      memory.delete(digest);
-      const isThere = (await sizeOf(places, digest)) !== undefined;
-      await rm(pathOf(places, digest), { force: true });
-      return isThere;
-    },
-
-    list: () => listFiles(places),
-
-    async verify(digest) {
-      const file = await openOrAbsent(pathOf(places, digest));
-      if (!file) return undefined;
-      const hash = createHash(algorithmOf(digest));
-      for await (const chunk of createReadStream('', { fd: file, highWaterMark: STREAM_BYTES }))
-        hash.update(chunk);
-      return digestFrom(hash, algorithmOf(digest)) === digest;
+    async remove(digest, beforeMs = Number.POSITIVE_INFINITY) {
+      const isOld = (found: BigIntStats): boolean => Number(found.mtimeMs) < beforeMs;
+      const isRemoved = await removeFile(places, parts.random, digest, isOld);
+      if (isRemoved) memory.delete(digest);
+      return isRemoved;
     },
   };
 }
 
+function sized(size: number | undefined): { readonly size: number } | undefined {
+  return size === undefined ? undefined : { size };
+}
+
 async function putBytes(places: Places, random: Random, digest: Digest, bytes: Uint8Array): Promise<void> {
-  const { path, file } = await orUnavailable(openTemporary(places, random));
+  const { path, file } = await openTemporary(places, random);
   try {
     await file.writeFile(bytes);
     await file.sync();
     await publish(places, path, digest);
-  } catch (cause) {
-    await rm(path, { force: true });
-    throw new ContentUnavailable(cause);
+  } catch (error) {
+    // A disk that is broken may refuse this too; the sweep comes later.
+    await rm(path, { force: true }).catch(() => {});
+    throw error;
   } finally {
     await file.close();
   }
 }
 
-async function openOrAbsent(path: string) {
-  try {
-    return await open(path, 'r');
-  } catch (error) {
-    if (isErrorWithCode(error, 'ENOENT')) return undefined;
-    throw new ContentUnavailable(error);
-  }
-}
-
-async function orUnavailable<T>(work: Promise<T>): Promise<T> {
-  try {
-    return await work;
-  } catch (cause) {
-    throw new ContentUnavailable(cause);
-  }
+/** One fill at a time for each content, however many ask for it. */
+function createFills(parts: FillParts): Content['fill'] {
+  const running = new Map<string, Promise<Fill>>();
+  return (digest, size, start) => {
+    const key = `${digest} ${size}`;
+    const known = running.get(key);
+    if (known) return known;
+    const begun = startFill({ digest, size, start }, parts);
+    running.set(key, begun);
+    const forget = (): void => {
+      running.delete(key);
+    };
+    begun.then((fill) => fill.done.then(forget, forget), forget);
+    return begun;
+  };
 }

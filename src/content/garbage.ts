@@ -8,7 +8,8 @@ const BATCH = 500;
  * Removes content that no repository links, while the registry serves.
  *
  * What is younger than `beforeMs` stays: between the moment a file is published and the moment its link is committed
- * nothing owns it. `unowned` runs in the writing process, one transaction with the links as they are then.
+ * nothing owns it. Whoever is about to link a file renews it first, so that it stays even when `unowned`, which sees
+ * the links as they are in one transaction, was asked before (threat F-53).
  *
  * @returns what was removed, or with `isDryRun` would be.
  */
@@ -21,7 +22,8 @@ export async function collectGarbage(
   const batch = new Map<Digest, number>();
   const sweep = async (): Promise<void> => {
     for (const digest of await parts.linkWrites.unowned([...batch.keys()])) {
-      if (!options.isDryRun) await parts.content.remove(digest);
+      const isRemoved = options.isDryRun || (await parts.content.remove(digest, options.beforeMs));
+      if (!isRemoved) continue;
       count += 1;
       bytes += batch.get(digest) ?? 0;
     }

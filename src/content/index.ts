@@ -2,9 +2,10 @@
 export type { Content, ContentOptions } from './content.ts';
 export { openContent } from './content.ts';
 export { digestFrom, digestOf } from './digests.ts';
-export { ContentMismatch, ContentUnavailable } from './faults.ts';
+export { ContentCut, ContentMismatch, ContentUnavailable, orUnavailable } from './faults.ts';
 export { sweepTemporary } from './files.ts';
 export { collectGarbage } from './garbage.ts';
+export { hashFile } from './hashed-files.ts';
 export type {
   BlobOwner,
   LinkReads,

@@ -149,7 +149,15 @@ export interface Source {
   removeTag(repository: Repository, tag: Tag): Promise<Refusal | undefined>;
   removeManifest(repository: Repository, digest: Digest): Promise<Refusal | undefined>;
   removeBlob(repository: Repository, digest: Digest): Promise<Refusal | undefined>;
-  startUpload(repository: Repository, algorithm: DigestAlgorithm): Promise<UploadProgress>;
+  /**
+   * @param startedBy account id, for the number of uploads that one principal may have open.
+   * @returns TOOMANYREQUESTS when there are as many (threat P-21).
+   */
+  startUpload(
+    repository: Repository,
+    algorithm: DigestAlgorithm,
+    startedBy: string,
+  ): Promise<UploadProgress | Refusal>;
   /** Appends one chunk. A chunk out of order is refused with 416 and changes nothing. */
   appendUpload(repository: Repository, state: string, body: UploadBody): Promise<UploadProgress | Refusal>;
   /** Appends the last chunk, if any, and publishes the blob when its digest is right; DIGEST_INVALID otherwise. */

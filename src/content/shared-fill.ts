@@ -1,80 +1,98 @@
 import { createHash } from 'node:crypto';
 import { type FileHandle, rm } from 'node:fs/promises';
-import { Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import type { Random } from '../base/index.ts';
-import { algorithmOf, type ByteRange, type Digest } from '../oci/index.ts';
+import { algorithmOf, type ByteRange, type Digest, Fault } from '../oci/index.ts';
 import { digestFrom } from './digests.ts';
-import { ContentMismatch, ContentUnavailable } from './faults.ts';
-import { openTemporary, type Places, publish } from './files.ts';
-
-const READ_BYTES = 1024 * 1024;
+import { ContentCut, ContentMismatch, ContentUnavailable, orUnavailable } from './faults.ts';
+import { openPublished, openTemporary, type Places, publish } from './files.ts';
+import { createGrowth, type Growth } from './growth.ts';
+import { createLeases, type Lease } from './leases.ts';
+import { READ_BYTES, streamOf } from './stream-of.ts';
 
 /** Content on its way into the store, to be read by any number of callers while it grows. */
 export interface Fill {
+  /** Bytes, as the descriptor says. */
   readonly size: number;
-  /** Breaks with an error, never ends early, when the fill fails or turns out to be something else. */
+  /**
+   * Breaks with an error, never ends early, when the fill fails or turns out to be something else. `range` must lie
+   * inside the content; it too ends only when all of the content is known to be right.
+   */
   stream(range?: ByteRange): Readable;
   /** Resolves when the content is published; rejects when it is not. */
   readonly done: Promise<void>;
 }
 
-interface Source {
+export interface FillSource {
   readonly digest: Digest;
   /** Bytes, as the descriptor says. */
   readonly size: number;
   readonly start: () => Promise<Readable>;
 }
 
+export interface FillParts {
+  readonly places: Places;
+  readonly random: Random;
+  /** The file under its final name, just published and still open. */
+  readonly published: (digest: Digest, file: FileHandle) => Promise<void>;
+}
+
 /**
- * Begins a fill. It goes on when all who asked for it have gone: the next will ask again.
+ * Begins a fill. It goes on when all who asked for it have gone: the next will ask again (threat P-14).
  *
- * The last byte is held back until the digest is known to be right, so that a reader of other bytes than the digest
- * names always sees a broken transfer (threats V-21, P-09).
+ * The last byte of each reader is held back until the digest is known to be right, so that a reader of other bytes
+ * than the digest names always sees a broken transfer (threats V-21, P-09).
+ *
+ * @throws {ContentUnavailable} no file could be made; `start` was not called.
  */
-export async function startFill(source: Source, places: Places, random: Random): Promise<Fill> {
-  const { path, file } = await openTemporary(places, random).catch((cause: unknown) => {
-    throw new ContentUnavailable(cause);
-  });
+export async function startFill(source: FillSource, parts: FillParts): Promise<Fill> {
+  const { digest, size } = source;
+  const { path, file } = await orUnavailable(openTemporary(parts.places, parts.random));
   const growth = createGrowth();
-  const done = receive(source, file, growth)
-    .then(async () => {
-      await file.sync();
-      await publish(places, path, source.digest);
-      growth.finish(source.size);
-    })
-    .catch(async (error: unknown) => {
-      const fault =
-        error instanceof Error && 'code' in error && isDiskError(error)
-          ? new ContentUnavailable(error)
-          : error;
-      growth.fail(fault instanceof Error ? fault : new Error(String(fault)));
-      await rm(path, { force: true });
-      throw fault;
-    });
+  const done = store(source, parts, { path, file, growth });
   // Readers hear of a failure through their streams; nobody else needs to wait for it.
   done.catch(() => {});
-  const readers = countReaders(file, done);
-  return {
-    size: source.size,
-    done,
-    stream: (range) => readers.open(readGrowing(file, growth, source.size, range)),
-  };
+  const leases = createLeases(file, async () => {
+    const opened = await openPublished(parts.places, digest);
+    if (!opened) throw new ContentUnavailable('removed since it was stored');
+    return opened.file;
+  });
+  done.then(leases.releaseFirst, leases.releaseFirst);
+  return { size, done, stream: (range) => streamGrowing(leases.take(), growth, spanOf(size, range)) };
 }
 
-function isDiskError(error: Error & { readonly code?: unknown }): boolean {
-  return ['ENOSPC', 'EIO', 'EROFS', 'EDQUOT', 'EMFILE', 'ENFILE'].includes(String(error.code));
+async function store(
+  source: FillSource,
+  { places, published }: FillParts,
+  into: { readonly path: string; readonly file: FileHandle; readonly growth: Growth },
+): Promise<void> {
+  try {
+    await receive(source, into.file, into.growth);
+    await orUnavailable(into.file.sync());
+    await orUnavailable(publish(places, into.path, source.digest));
+    await published(source.digest, into.file);
+    into.growth.finish();
+  } catch (error) {
+    const fault = error instanceof Fault ? error : new ContentCut(error);
+    into.growth.fail(fault);
+    // A disk that is broken may refuse this too; the sweep comes later.
+    await rm(into.path, { force: true }).catch(() => {});
+    throw fault;
+  }
 }
 
-async function receive(source: Source, file: FileHandle, growth: Growth): Promise<void> {
+async function receive(source: FillSource, file: FileHandle, growth: Growth): Promise<void> {
   const hash = createHash(algorithmOf(source.digest));
   let bytes = 0;
-  for await (const chunk of await source.start()) {
-    bytes += chunk.length;
-    if (bytes > source.size) throw new ContentMismatch('the registry sent more than the manifest says');
+  const body: AsyncIterable<Uint8Array> = await source.start();
+  for await (const chunk of body) {
+    if (bytes + chunk.length > source.size) {
+      throw new ContentMismatch('the registry sent more than the manifest says');
+    }
     hash.update(chunk);
-    await file.write(chunk);
-    // All but the last byte may be read already.
-    growth.advance(Math.min(bytes, source.size - 1));
+    await orUnavailable(writeAll(file, chunk, bytes));
+    bytes += chunk.length;
+    growth.advance(bytes);
   }
   if (bytes !== source.size) throw new ContentMismatch('the registry sent less than the manifest says');
   if (digestFrom(hash, algorithmOf(source.digest)) !== source.digest) {
@@ -82,78 +100,35 @@ async function receive(source: Source, file: FileHandle, growth: Growth): Promis
   }
 }
 
-/** How far a fill has come, and who waits for more. */
-interface Growth {
-  advance(bytes: number): void;
-  finish(bytes: number): void;
-  fail(error: Error): void;
-  /** @returns the bytes that may be read, as soon as they are more than `bytes`. */
-  beyond(bytes: number): Promise<number>;
-}
-
-function createGrowth(): Growth {
-  let readable = 0;
-  let failure: Error | undefined;
-  const waiting = new Set<() => void>();
-  const wake = (): void => {
-    for (const go of waiting) go();
-    waiting.clear();
-  };
-  const advance = (bytes: number): void => {
-    readable = bytes;
-    wake();
-  };
-  return {
-    advance,
-    finish: advance,
-    fail(error) {
-      failure = error;
-      wake();
-    },
-    async beyond(bytes) {
-      while (readable <= bytes) {
-        if (failure) throw failure;
-        await new Promise<void>((resolve) => waiting.add(resolve));
-      }
-      return readable;
-    },
-  };
-}
-
-async function* readGrowing(
-  file: FileHandle,
-  growth: Growth,
-  size: number,
-  range: ByteRange | undefined,
-): AsyncGenerator<Buffer> {
-  const end = range ? range.last + 1 : size;
-  for (let position = range?.first ?? 0; position < end; ) {
-    const readable = Math.min(await growth.beyond(position), end);
-    const buffer = Buffer.allocUnsafe(Math.min(READ_BYTES, readable - position));
-    const { bytesRead } = await file.read(buffer, 0, buffer.length, position);
-    if (bytesRead === 0) throw new ContentMismatch('the stored content ended early');
-    position += bytesRead;
-    yield buffer.subarray(0, bytesRead);
+/** A disk that is nearly full takes a part of what it is given without an error. */
+async function writeAll(file: FileHandle, chunk: Uint8Array, at: number): Promise<void> {
+  for (let written = 0; written < chunk.length; ) {
+    const { bytesWritten } = await file.write(chunk, written, chunk.length - written, at + written);
+    written += bytesWritten;
   }
 }
 
-/** The file stays open until the fill has ended and the last reader is done. */
-function countReaders(
-  file: FileHandle,
-  done: Promise<void>,
-): { open(bytes: AsyncGenerator<Buffer>): Readable } {
-  let open = 1;
-  const leave = (): void => {
-    open -= 1;
-    if (open === 0) file.close().catch(() => {});
+interface Span {
+  readonly first: number;
+  /** Exclusive. */
+  readonly end: number;
+}
+
+function spanOf(size: number, range: ByteRange | undefined): Span {
+  return range ? { first: range.first, end: range.last + 1 } : { first: 0, end: size };
+}
+
+function streamGrowing(lease: Lease, growth: Growth, { first, end }: Span): Readable {
+  let position = first;
+  const next = async (): Promise<Buffer | undefined> => {
+    const readable = await growth.beyond(position, end);
+    if (position === end) return undefined;
+    const file = await lease.file();
+    const buffer = Buffer.allocUnsafe(Math.min(READ_BYTES, readable - position));
+    const { bytesRead } = await orUnavailable(file.read(buffer, 0, buffer.length, position));
+    if (bytesRead === 0) throw new ContentMismatch('the stored content ended early');
+    position += bytesRead;
+    return buffer.subarray(0, bytesRead);
   };
-  done.then(leave, leave);
-  return {
-    open(bytes) {
-      open += 1;
-      const stream = Readable.from(bytes, { objectMode: false, highWaterMark: READ_BYTES });
-      stream.once('close', leave);
-      return stream;
-    },
-  };
+  return streamOf(next, lease.release);
 }

@@ -1,5 +1,6 @@
 import type { UploadBody } from '../content/index.ts';
 import {
+  algorithmOf,
   type Digest,
   type DigestAlgorithm,
   isRefusal,
@@ -113,9 +114,10 @@ async function start(
   parts: GatewayParts,
   upload: Upload,
   algorithm: DigestAlgorithm,
-): Promise<Answer> {
-  const progress = await upload.located.source.startUpload(upload.located.name, algorithm);
-  return accepted(call, parts, upload.repository, progress);
+): Promise<Answer | Refusal> {
+  const startedBy = call.identity.principal.id;
+  const progress = await upload.located.source.startUpload(upload.located.name, algorithm, startedBy);
+  return isRefusal(progress) ? progress : accepted(call, parts, upload.repository, progress);
 }
 
 async function putWhole(
@@ -127,9 +129,10 @@ async function putWhole(
   body: UploadBody,
 ): Promise<Answer | Refusal> {
   const { source, name } = upload.located;
-  const { state } = await source.startUpload(name, digest.startsWith('sha512:') ? 'sha512' : 'sha256');
+  const started = await source.startUpload(name, algorithmOf(digest), call.identity.principal.id);
+  if (isRefusal(started)) return started;
   call.welcomeBody();
-  const finished = await source.finishUpload(name, state, digest, body);
+  const finished = await source.finishUpload(name, started.state, digest, body);
   if (isRefusal(finished)) return finished;
   await linkPending(parts, options, upload.repository, digest, finished.size);
   return created(call, upload.repository, digest);

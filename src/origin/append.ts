@@ -1,50 +1,80 @@
-import type { UploadBody } from '../content/index.ts';
-import { Fault, type Refusal, refuse } from '../oci/index.ts';
-import type { UploadFiles } from './upload-files.ts';
+import { constants } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
+import { ContentUnavailable, orUnavailable, type UploadBody } from '../content/index.ts';
+import { type Refusal, refuse } from '../oci/index.ts';
 
-/** The client hung up in the middle of a chunk; what arrived is kept. */
-class UploadCut extends Fault {
-  constructor(cause: unknown) {
-    super(
-      'DG_UPLOAD_CUT',
-      'BLOB_UPLOAD_INVALID',
-      'dockgate: the connection ended in the middle of the chunk',
-      cause,
-    );
+const FLAGS = constants.O_WRONLY | constants.O_APPEND | constants.O_NOFOLLOW;
+
+/**
+ * Appends the body of one request to the upload's file.
+ *
+ * A chunk that does not begin where the upload ends is refused with 416 and changes nothing. One whose length is not
+ * what its headers say is taken back. What has arrived when the client hangs up stays: it asks where the upload
+ * stands and goes on.
+ *
+ * @returns the upload's new size in bytes.
+ * @throws {ContentUnavailable} the disk refused; what it took stays.
+ * @see OCI distribution-spec 1.1, "Pushing a blob in chunks"; threat P-20
+ */
+export async function appendChunk(path: string, body: UploadBody): Promise<number | Refusal> {
+  const file = await orUnavailable(open(path, FLAGS));
+  try {
+    const before = (await orUnavailable(file.stat())).size;
+    return checkChunk(body, before) ?? (await appendTo(file, before, body));
+  } finally {
+    await file.close();
   }
 }
 
-/**
- * Appends the body of one request.
- *
- * A chunk that does not begin where the upload ends is refused with 416 and changes nothing. One whose length is not
- * what its headers say is taken back.
- *
- * @returns the upload's new size in bytes.
- * @see OCI distribution-spec 1.1, "Pushing a blob in chunks"; threat P-20
- */
-export async function appendChunk(
-  uploads: UploadFiles,
-  state: string,
-  body: UploadBody,
-): Promise<number | Refusal> {
-  const before = (await uploads.sizeOf(state)) ?? 0;
-  if (body.range && body.range.first !== before) {
-    return refuse(
-      'BLOB_UPLOAD_INVALID',
-      `dockgate: the upload stands at ${before} bytes, not at ${body.range.first}`,
-      {
-        status: 416,
-        headers: { range: `0-${Math.max(0, before - 1)}` },
-      },
-    );
+function checkChunk({ range, contentLength }: UploadBody, before: number): Refusal | undefined {
+  if (range && contentLength !== undefined && contentLength !== lengthOf(range)) {
+    return refuse('SIZE_INVALID', 'dockgate: Content-Range and Content-Length of the chunk disagree');
   }
-  if (body.contentLength === 0) return before;
-  const { size, received } = await uploads.append(state, body.request).catch((error: unknown) => {
-    throw error instanceof Fault ? error : new UploadCut(error);
-  });
-  const stated = body.range ? body.range.last - body.range.first + 1 : received;
-  if (received === stated) return size;
-  await uploads.truncate(state, before);
-  return refuse('SIZE_INVALID', `dockgate: ${received} bytes arrived where Content-Range says ${stated}`);
+  if (!range || range.first === before) return undefined;
+  const message = `dockgate: the upload stands at ${before} bytes, not at ${range.first}`;
+  const headers = { range: `0-${Math.max(0, before - 1)}` };
+  return refuse('BLOB_UPLOAD_INVALID', message, { status: 416, headers });
+}
+
+async function appendTo(file: FileHandle, before: number, body: UploadBody): Promise<number | Refusal> {
+  const { range } = body;
+  const stated = range ? lengthOf(range) : undefined;
+  const copied = await copy(body, file, stated ?? Number.POSITIVE_INFINITY);
+  if (copied.ending === 'cut') {
+    return refuse('BLOB_UPLOAD_INVALID', 'dockgate: the connection ended in the middle of the chunk');
+  }
+  if (copied.ending === 'whole' && (stated === undefined || copied.received === stated)) {
+    return before + copied.received;
+  }
+  await orUnavailable(file.truncate(before));
+  const arrived = copied.ending === 'long' ? 'more' : 'less';
+  return refuse('SIZE_INVALID', `dockgate: ${arrived} than the ${stated} bytes of Content-Range arrived`);
+}
+
+interface Copied {
+  readonly received: number;
+  readonly ending: 'whole' | 'cut' | 'long';
+}
+
+/** Stops reading beyond `bytesMax`, and leaves the rest of the request to who answers it. */
+async function copy({ request }: UploadBody, file: FileHandle, bytesMax: number): Promise<Copied> {
+  let received = 0;
+  try {
+    // Not destroyed, whatever happens here: the client is to read the answer.
+    const chunks: AsyncIterable<Uint8Array> = request.iterator({ destroyOnReturn: false });
+    for await (const chunk of chunks) {
+      received += chunk.length;
+      if (received > bytesMax) return { received, ending: 'long' };
+      await orUnavailable(file.appendFile(chunk));
+    }
+    return { received, ending: 'whole' };
+  } catch (error) {
+    if (error instanceof ContentUnavailable) throw error;
+    // Any other error is the connection's.
+    return { received, ending: 'cut' };
+  }
+}
+
+function lengthOf(range: { readonly first: number; readonly last: number }): number {
+  return range.last - range.first + 1;
 }

@@ -1,22 +1,33 @@
 import { constants } from 'node:fs';
-import { access } from 'node:fs/promises';
+import { access, rm } from 'node:fs/promises';
 import { type Clock, isErrorWithCode, type Random } from '../base/index.ts';
-import { type Content, digestFrom, type LinkReads, type LinkWrites, type Source } from '../content/index.ts';
+import {
+  type Content,
+  type LinkReads,
+  type LinkWrites,
+  orUnavailable,
+  type Source,
+} from '../content/index.ts';
 import {
   algorithmOf,
   type Digest,
   isRefusal,
   MANIFEST_BYTES_MAX,
+  type Manifest,
+  namedBy,
   type Refusal,
+  type Repository,
   refuse,
 } from '../oci/index.ts';
 import { appendChunk } from './append.ts';
+import { sealFile } from './seal.ts';
 import { createUploadFiles, type UploadFiles } from './upload-files.ts';
-import { withUploadLock } from './upload-lock.ts';
 
 export interface OriginOptions {
   /** `uploads` in the data directory, on the file system of the content store. */
   readonly directory: string;
+  /** Uploads that one principal may have open at once. */
+  readonly sessionsMax: number;
 }
 
 export interface OriginParts {
@@ -27,102 +38,20 @@ export interface OriginParts {
   readonly random: Random;
 }
 
+const RETRY_SECONDS = '60';
+
 /**
  * The embedded registry: content in the store, links in SQL, uploads as files. Every process of a node may hold one;
  * what they share is on disk.
  */
 export function createOrigin(options: OriginOptions, parts: OriginParts): Source {
-  const { content, links, linkWrites, clock } = parts;
-  const uploads = createUploadFiles(options.directory, parts.random);
+  const uploads = createUploadFiles(options, parts.random);
   return {
     kind: 'origin',
-    resolve: (repository, tag) => links.findTag(repository, tag),
-
-    async readManifest(repository, digest) {
-      const linked = await links.findManifest(repository, digest);
-      const bytes = linked && (await content.read(digest, MANIFEST_BYTES_MAX));
-      return bytes && { mediaType: linked.mediaType, bytes };
-    },
-
-    async findBlob(repository, digest) {
-      const linked = await links.findBlob(repository, digest);
-      return linked && { size: linked.size };
-    },
-
-    async openBlob(repository, digest) {
-      return (await links.findBlob(repository, digest)) && content.open(digest);
-    },
-
-    async listTags(repository, page) {
-      const tags = await links.listTags(repository, page);
-      if (tags.length > 0) return tags;
-      const isKnown = (await links.listManifests(repository, { limit: 1 })).length > 0;
-      return isKnown ? [] : undefined;
-    },
-
-    listRepositories: (page) => links.listRepositories(page),
-
-    async pushManifest(push) {
-      await content.put(push.digest, push.bytes);
-      const { repository, digest, manifest, tags, pushedBy } = push;
-      const size = push.bytes.length;
-      const link = {
-        repository,
-        digest,
-        size,
-        manifest,
-        tags,
-        pushedBy,
-        requireContent: true,
-        nowMs: clock.nowMs(),
-      };
-      const result = await linkWrites.linkManifest(link);
-      if (result.ok) return undefined;
-      const message = `dockgate: ${repository} does not have ${result.missing}, which the manifest names: push it first`;
-      return refuse('MANIFEST_BLOB_UNKNOWN', message, { detail: { digest: result.missing } });
-    },
-
-    async removeTag(repository, tag) {
-      return (await linkWrites.removeTag(repository, tag)) ? undefined : absent('MANIFEST_UNKNOWN', tag);
-    },
-
-    async removeManifest(repository, digest) {
-      return (await linkWrites.removeManifest(repository, digest))
-        ? undefined
-        : absent('MANIFEST_UNKNOWN', digest);
-    },
-
-    async removeBlob(repository, digest) {
-      return (await linkWrites.removeBlob(repository, digest)) ? undefined : absent('BLOB_UNKNOWN', digest);
-    },
-
-    async startUpload() {
-      return { state: await uploads.create(), offset: 0 };
-    },
-
-    appendUpload: (_repository, state, body) =>
-      locked(uploads, state, async () => {
-        const appended = await appendChunk(uploads, state, body);
-        return isRefusal(appended) ? appended : { state, offset: appended };
-      }),
-
-    finishUpload: (_repository, state, digest, body) =>
-      locked(uploads, state, async () => {
-        const appended = await appendChunk(uploads, state, body);
-        return isRefusal(appended) ? appended : publishUpload(uploads, content, state, digest);
-      }),
-
-    async findUpload(_repository, state) {
-      const offset = await uploads.sizeOf(state);
-      return offset === undefined ? undefined : { state, offset };
-    },
-
-    cancelUpload: (_repository, state) => uploads.remove(state),
-
-    async mount(_repository, from, digest) {
-      const linked = await links.findBlob(from, digest);
-      return linked && (await content.find(digest));
-    },
+    ...createPulls(parts),
+    ...createPushes(parts),
+    ...createRemovals(parts.linkWrites),
+    ...createUploads(uploads, parts.content),
 
     async check() {
       try {
@@ -139,42 +68,153 @@ export function createOrigin(options: OriginOptions, parts: OriginParts): Source
   };
 }
 
-async function locked<T>(
+type Pulls = Pick<
+  Source,
+  'resolve' | 'readManifest' | 'findBlob' | 'openBlob' | 'listTags' | 'listRepositories'
+>;
+
+function createPulls({ content, links }: OriginParts): Pulls {
+  return {
+    resolve: (repository, tag) => links.findTag(repository, tag),
+
+    async readManifest(repository, digest) {
+      const linked = await links.findManifest(repository, digest);
+      const bytes = linked && (await content.read(digest, MANIFEST_BYTES_MAX));
+      return bytes && { mediaType: linked.mediaType, bytes };
+    },
+
+    // Renewed: a pusher who hears that it is here will not upload it, and links it next.
+    async findBlob(repository, digest) {
+      return (await links.findBlob(repository, digest)) && content.renew(digest);
+    },
+
+    async openBlob(repository, digest) {
+      return (await links.findBlob(repository, digest)) && content.open(digest);
+    },
+
+    async listTags(repository, page) {
+      const tags = await links.listTags(repository, page);
+      if (tags.length > 0) return tags;
+      const isKnown = (await links.listManifests(repository, { limit: 1 })).length > 0;
+      return isKnown ? [] : undefined;
+    },
+
+    listRepositories: (page) => links.listRepositories(page),
+  };
+}
+
+function createPushes(parts: OriginParts): Pick<Source, 'pushManifest' | 'mount'> {
+  const { content, links, linkWrites, clock } = parts;
+  return {
+    async pushManifest({ repository, digest, bytes, manifest, tags, pushedBy }) {
+      const absentHere = await findAbsent(content, manifest);
+      if (absentHere) return blobUnknown(repository, absentHere);
+      await content.put(digest, bytes);
+      const result = await linkWrites.linkManifest({
+        repository,
+        digest,
+        size: bytes.length,
+        manifest,
+        tags,
+        pushedBy,
+        requireContent: true,
+        nowMs: clock.nowMs(),
+      });
+      return result.ok ? undefined : blobUnknown(repository, result.missing);
+    },
+
+    // Renewed: the caller links it next.
+    async mount(_repository, from, digest) {
+      return (await links.findBlob(from, digest)) && content.renew(digest);
+    },
+  };
+}
+
+function createRemovals(linkWrites: LinkWrites): Pick<Source, 'removeTag' | 'removeManifest' | 'removeBlob'> {
+  const unlessGone = (isGone: boolean, code: 'MANIFEST_UNKNOWN' | 'BLOB_UNKNOWN', what: string) =>
+    isGone ? undefined : refuse(code, `dockgate: there is no ${what}`);
+  return {
+    async removeTag(repository, tag) {
+      return unlessGone(await linkWrites.removeTag(repository, tag), 'MANIFEST_UNKNOWN', tag);
+    },
+    async removeManifest(repository, digest) {
+      return unlessGone(await linkWrites.removeManifest(repository, digest), 'MANIFEST_UNKNOWN', digest);
+    },
+    async removeBlob(repository, digest) {
+      return unlessGone(await linkWrites.removeBlob(repository, digest), 'BLOB_UNKNOWN', digest);
+    },
+  };
+}
+
+type Uploads = Pick<Source, 'startUpload' | 'appendUpload' | 'finishUpload' | 'findUpload' | 'cancelUpload'>;
+
+function createUploads(uploads: UploadFiles, content: Content): Uploads {
+  return {
+    async startUpload(_repository, _algorithm, startedBy) {
+      const state = await uploads.create(startedBy);
+      if (state !== undefined) return { state, offset: 0 };
+      const message = 'dockgate: too many uploads are open: finish or cancel some, or wait until they expire';
+      return refuse('TOOMANYREQUESTS', message, { headers: { 'retry-after': RETRY_SECONDS } });
+    },
+
+    appendUpload: (_repository, state, body) =>
+      withUpload(uploads, state, async (path) => {
+        const appended = await appendChunk(path, body);
+        return isRefusal(appended) ? appended : { state, offset: appended };
+      }),
+
+    finishUpload: (_repository, state, digest, body) =>
+      withUpload(uploads, state, async (path) => {
+        const appended = await appendChunk(path, body);
+        return isRefusal(appended) ? appended : publishUpload(content, path, digest);
+      }),
+
+    async findUpload(_repository, state) {
+      const offset = await uploads.sizeOf(state);
+      return offset === undefined ? undefined : { state, offset };
+    },
+
+    cancelUpload: (_repository, state) => uploads.remove(state),
+  };
+}
+
+async function withUpload<T>(
   uploads: UploadFiles,
   state: string,
-  work: () => Promise<T | Refusal>,
+  work: (path: string) => Promise<T | Refusal>,
 ): Promise<T | Refusal> {
-  if ((await uploads.sizeOf(state)) === undefined) {
-    return refuse('BLOB_UPLOAD_UNKNOWN', 'dockgate: there is no such upload: begin a new one');
-  }
-  const result = await withUploadLock(uploads.pathOf(state), work);
-  return (
-    result ??
-    refuse('BLOB_UPLOAD_INVALID', 'dockgate: another request is writing to this upload', { status: 416 })
-  );
+  const result = await uploads.hold(state, work);
+  if (result.kind === 'done') return result.value;
+  return result.kind === 'absent'
+    ? refuse('BLOB_UPLOAD_UNKNOWN', 'dockgate: there is no such upload: begin a new one')
+    : refuse('BLOB_UPLOAD_INVALID', 'dockgate: another request is writing to this upload', { status: 416 });
 }
 
 /** A wrong digest ends the upload: what it holds is not what the client meant, and nobody can tell from where on. */
 async function publishUpload(
-  uploads: UploadFiles,
   content: Content,
-  state: string,
+  path: string,
   digest: Digest,
 ): Promise<{ readonly size: number } | Refusal> {
-  const algorithm = algorithmOf(digest);
-  const { hash, size } = await uploads.seal(state, algorithm);
-  const found = digestFrom(hash, algorithm);
-  if (found !== digest) {
-    await uploads.remove(state);
-    return refuse(
-      'DIGEST_INVALID',
-      `dockgate: the blob's digest is ${found}, not the one given; it was dropped`,
-    );
+  const sealed = await sealFile(path, algorithmOf(digest));
+  if (sealed.digest === digest) {
+    await content.adopt(path, digest);
+    return { size: sealed.size };
   }
-  await content.adopt(uploads.pathOf(state), digest);
-  return { size };
+  await orUnavailable(rm(path, { force: true }));
+  const message = `dockgate: the blob's digest is ${sealed.digest}, not the one given; it was dropped`;
+  return refuse('DIGEST_INVALID', message);
 }
 
-function absent(code: 'MANIFEST_UNKNOWN' | 'BLOB_UNKNOWN', what: string): Refusal {
-  return refuse(code, `dockgate: there is no ${what}`);
+/** What the manifest names and the disk lacks, although a link says otherwise: damaged, and so removed. */
+async function findAbsent(content: Content, manifest: Manifest): Promise<Digest | undefined> {
+  // Clients fetch a layer with addresses elsewhere there; it need not be here.
+  const needed = namedBy(manifest).filter(({ urls }) => urls.length === 0);
+  const found = await Promise.all(needed.map(({ digest }) => content.find(digest)));
+  return needed.find((_, at) => found[at] === undefined)?.digest;
+}
+
+function blobUnknown(repository: Repository, missing: Digest): Refusal {
+  const message = `dockgate: ${repository} does not have ${missing}, which the manifest names: push it first`;
+  return refuse('MANIFEST_BLOB_UNKNOWN', message, { detail: { digest: missing } });
 }

@@ -1,127 +1,135 @@
-import { createHash, type Hash } from 'node:crypto';
-import { constants, createReadStream } from 'node:fs';
-import { type FileHandle, mkdir, open, readdir, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { createHash } from 'node:crypto';
+import { chmod, lstat, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { isErrorWithCode, newId, type Random } from '../base/index.ts';
-import { ContentUnavailable } from '../content/index.ts';
-import type { DigestAlgorithm } from '../oci/index.ts';
+import { orUnavailable } from '../content/index.ts';
+import { isAlive, ownProcess } from './process-identity.ts';
 
-const STATE = /^[a-z2-7]{26}$/;
-const READ_BYTES = 1024 * 1024;
-
-/** Uploads as files: the name is the upload's state, the size its offset. */
+/**
+ * Uploads as files: `<directory>/<owner>/<id>/data`, whose size is the upload's offset.
+ *
+ * A request that works on an upload renames the file to `held.<process>` and back: two chunks that arrive at once on
+ * two workers must not mix. A rename has one winner, also when the file of a process that died is taken over.
+ */
 export interface UploadFiles {
-  create(): Promise<string>;
-  /** @returns `undefined` for a state that is not ours or is over. */
-  sizeOf(state: string): Promise<number | undefined>;
   /**
-   * Appends a stream. What has arrived when the client hangs up stays: it asks where it stands and goes on.
-   *
-   * @returns the new size, and how many bytes the stream had.
+   * @param owner whose upload it is, however written: it becomes part of no path.
+   * @returns the upload's state, or `undefined` when the owner has as many as are allowed.
    */
-  append(
-    state: string,
-    body: AsyncIterable<Uint8Array>,
-  ): Promise<{ readonly size: number; readonly received: number }>;
-  truncate(state: string, size: number): Promise<void>;
-  /** Makes the bytes durable and hashes them all. */
-  seal(state: string, algorithm: DigestAlgorithm): Promise<{ readonly hash: Hash; readonly size: number }>;
+  create(owner: string): Promise<string | undefined>;
+  /** @returns bytes so far; `undefined` for a state that is not ours or is over. */
+  sizeOf(state: string): Promise<number | undefined>;
+  /** Gives `work` the upload's file, for itself alone. `work` may move the file away: then the upload is over. */
+  hold<T>(state: string, work: (path: string) => Promise<T>): Promise<HoldResult<T>>;
+  /** @returns whether there was one. A request that still writes to it writes into the void. */
   remove(state: string): Promise<boolean>;
-  pathOf(state: string): string;
 }
 
-export function createUploadFiles(directory: string, random: Random): UploadFiles {
-  const pathOf = (state: string): string => join(directory, state);
+export type HoldResult<T> =
+  | { readonly kind: 'done'; readonly value: T }
+  | { readonly kind: 'absent' }
+  /** Another request works on it. */
+  | { readonly kind: 'busy' };
+
+export interface UploadFilesOptions {
+  readonly directory: string;
+  /** Open uploads of one owner. Requests that arrive at once may pass it by as many. */
+  readonly sessionsMax: number;
+}
+
+const STATE = /^([0-9a-f]{16})\.([a-z2-7]{26})$/;
+const FREE = 'data';
+const HELD = 'held.';
+/** The name may change between listing and use; each change is another request's progress. */
+const LOOKS_MAX = 3;
+
+export function createUploadFiles(options: UploadFilesOptions, random: Random): UploadFiles {
+  const { directory, sessionsMax } = options;
+  const folderOf = (state: string): string | undefined => {
+    const match = STATE.exec(state);
+    return match?.[1] && match[2] ? join(directory, match[1], match[2]) : undefined;
+  };
   return {
-    pathOf,
-    async create() {
-      const state = newId(random);
-      await orUnavailable(createEmpty(directory, pathOf(state)));
+    async create(owner) {
+      const key = createHash('sha256').update(owner).digest('hex').slice(0, 16);
+      const open = (await entriesOf(join(directory, key))).length;
+      if (open >= sessionsMax) return undefined;
+      const state = `${key}.${newId(random)}`;
+      await orUnavailable(createEmpty(join(directory, key, state.slice(key.length + 1))));
       return state;
     },
+
     async sizeOf(state) {
-      if (!STATE.test(state)) return undefined;
-      try {
-        return (await stat(pathOf(state))).size;
-      } catch (error) {
-        if (isErrorWithCode(error, 'ENOENT')) return undefined;
-        throw new ContentUnavailable(error);
+      const folder = folderOf(state);
+      for (let look = 0; folder && look < LOOKS_MAX; look += 1) {
+        const name = await findFile(folder);
+        if (name === undefined) continue;
+        const found = await orAbsent(lstat(join(folder, name)));
+        if (found) return found.size;
       }
+      return undefined;
     },
-    async append(state, body) {
-      const file = await orUnavailable(open(pathOf(state), constants.O_WRONLY | constants.O_APPEND));
+
+    async hold(state, work) {
+      const folder = folderOf(state);
+      const own = `${HELD}${await ownProcess()}`;
+      const taken = folder ? await take(folder, own) : 'absent';
+      if (!folder || taken !== 'taken') return { kind: taken === 'busy' ? 'busy' : 'absent' };
+      const path = join(folder, own);
       try {
-        const received = await copy(body, file);
-        return { size: (await file.stat()).size, received };
+        return { kind: 'done', value: await work(path) };
       } finally {
-        await file.close();
+        // Absent: the blob has its place in the content store, or the upload was cancelled.
+        const isBack = await orAbsent(rename(path, join(folder, FREE)).then(() => true));
+        if (!isBack) await orUnavailable(rm(folder, { recursive: true, force: true }));
       }
     },
-    async truncate(state, size) {
-      const file = await orUnavailable(open(pathOf(state), 'r+'));
-      try {
-        await file.truncate(size);
-      } finally {
-        await file.close();
-      }
-    },
-    async seal(state, algorithm) {
-      const file = await orUnavailable(open(pathOf(state), 'r'));
-      await orUnavailable(file.sync());
-      const { size } = await file.stat();
-      const hash = createHash(algorithm);
-      for await (const chunk of createReadStream('', { fd: file, highWaterMark: READ_BYTES }))
-        hash.update(chunk);
-      return { hash, size };
-    },
+
     async remove(state) {
-      if ((await this.sizeOf(state)) === undefined) return false;
-      await rm(pathOf(state), { force: true });
+      const folder = folderOf(state);
+      if (!folder || (await findFile(folder)) === undefined) return false;
+      await orUnavailable(rm(folder, { recursive: true, force: true }));
       return true;
     },
   };
 }
 
-/**
- * Removes uploads that nothing has been added to since `beforeMs`, and locks of processes that are gone.
- *
- * @returns how many uploads there were.
- */
-export async function sweepUploads(directory: string, beforeMs: number): Promise<number> {
-  let count = 0;
-  const names = await readdir(directory).catch((error: unknown) => {
-    if (isErrorWithCode(error, 'ENOENT')) return [];
-    throw error;
-  });
-  for (const name of names) {
-    const found = await stat(join(directory, name)).catch(() => undefined);
-    // Finished between the listing and now.
-    if (!found || found.mtimeMs >= beforeMs) continue;
-    await rm(join(directory, name), { force: true });
-    if (STATE.test(name)) count += 1;
+/** Mode 0700 and 0600 whatever the umask is. */
+async function createEmpty(folder: string): Promise<void> {
+  const made = await mkdir(folder, { recursive: true, mode: 0o700 });
+  for (let path = folder; made !== undefined && path.startsWith(made); path = dirname(path)) {
+    await chmod(path, 0o700);
   }
-  return count;
-}
-
-async function createEmpty(directory: string, path: string): Promise<void> {
-  await mkdir(directory, { recursive: true, mode: 0o700 });
-  await (await open(path, 'wx', 0o600)).close();
-}
-
-/** Disk errors are ours; an error of the body is the client's, and passes as it is. */
-async function copy(body: AsyncIterable<Uint8Array>, file: FileHandle): Promise<number> {
-  let received = 0;
-  for await (const chunk of body) {
-    await orUnavailable(file.appendFile(chunk));
-    received += chunk.length;
-  }
-  return received;
-}
-
-async function orUnavailable<T>(work: Promise<T>): Promise<T> {
+  const file = await open(join(folder, FREE), 'wx', 0o600);
   try {
-    return await work;
-  } catch (cause) {
-    throw new ContentUnavailable(cause);
+    await file.chmod(0o600);
+  } finally {
+    await file.close();
   }
+}
+
+async function take(folder: string, own: string): Promise<'taken' | 'busy' | 'absent'> {
+  if (await orAbsent(rename(join(folder, FREE), join(folder, own)).then(() => true))) return 'taken';
+  const name = await findFile(folder);
+  if (name === undefined) return 'absent';
+  if (name === FREE || (await isAlive(name.slice(HELD.length)))) return 'busy';
+  const isOurs = await orAbsent(rename(join(folder, name), join(folder, own)).then(() => true));
+  return isOurs ? 'taken' : 'busy';
+}
+
+async function findFile(folder: string): Promise<string | undefined> {
+  return (await entriesOf(folder)).find((name) => name === FREE || name.startsWith(HELD));
+}
+
+async function entriesOf(folder: string): Promise<readonly string[]> {
+  return (await orAbsent(readdir(folder))) ?? [];
+}
+
+async function orAbsent<T>(work: Promise<T>): Promise<T | undefined> {
+  return orUnavailable(
+    work.catch((error: unknown) => {
+      if (isErrorWithCode(error, 'ENOENT')) return undefined;
+      throw error;
+    }),
+  );
 }

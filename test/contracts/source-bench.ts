@@ -94,7 +94,7 @@ export async function pushBlob(
   bytes: Uint8Array,
 ): Promise<Digest> {
   const digest = digestIn(bytes);
-  const { state } = await bench.source.startUpload(repository, 'sha256');
+  const { state } = accepted(await bench.source.startUpload(repository, 'sha256', 'u1'));
   // An empty chunk would end a chunked body.
   const chunks = bytes.length > 0 ? [bytes] : [];
   const progress = accepted(await append(bench, repository, state, { chunks }));

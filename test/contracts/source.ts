@@ -137,7 +137,7 @@ function uploadTests(bench: Bench): void {
     it('takes chunks in order, with and without length, and the last one with the digest', async () => {
       const { source } = bench();
       const repository = freshRepository();
-      let progress = await source.startUpload(repository, 'sha256');
+      let progress = accepted(await source.startUpload(repository, 'sha256', 'u1'));
       assert.equal(progress.offset, 0);
       const shapes = [
         { chunks: ['a'], contentLength: 1, range: { first: 0, last: 0 } },
@@ -163,7 +163,7 @@ function uploadTests(bench: Bench): void {
       const repository = freshRepository();
       for (const contentLength of [{ contentLength: 5 }, {}]) {
         const bytes = randomBytes(5);
-        const { state } = await bench().source.startUpload(repository, 'sha256');
+        const { state } = accepted(await bench().source.startUpload(repository, 'sha256', 'u1'));
         const shape = { chunks: [bytes], ...contentLength };
         assert.deepEqual(await finish(bench(), repository, state, digestIn(bytes), shape), { size: 5 });
         await assertBlob(bench(), repository, bytes);
@@ -175,7 +175,7 @@ function uploadTests(bench: Bench): void {
       const repository = freshRepository();
       const bytes = randomBytes(100);
       const digest = digestIn(bytes, 'sha512');
-      const { state } = await source.startUpload(repository, 'sha512');
+      const { state } = accepted(await source.startUpload(repository, 'sha512', 'u1'));
       const progress = accepted(await append(bench(), repository, state, { chunks: [bytes] }));
       assert.deepEqual(await finish(bench(), repository, progress.state, digest), { size: 100 });
       assert.deepEqual(await source.findBlob(repository, digest), { size: 100 });
@@ -197,7 +197,7 @@ function uploadTests(bench: Bench): void {
     it('forgets a cancelled upload, once', async () => {
       const { source } = bench();
       const repository = freshRepository();
-      const started = await source.startUpload(repository, 'sha256');
+      const started = accepted(await source.startUpload(repository, 'sha256', 'u1'));
       const { state } = accepted(await append(bench(), repository, started.state, { chunks: ['x'] }));
       assert.equal(await source.cancelUpload(repository, state), true);
       assert.equal(await source.cancelUpload(repository, state), false);
@@ -206,7 +206,7 @@ function uploadTests(bench: Bench): void {
 
     it('forgets a finished upload', async () => {
       const repository = freshRepository();
-      const { state } = await bench().source.startUpload(repository, 'sha256');
+      const { state } = accepted(await bench().source.startUpload(repository, 'sha256', 'u1'));
       const shape = { chunks: ['done'], contentLength: 4 };
       accepted(await finish(bench(), repository, state, digestIn('done'), shape));
       await assertUnknown(bench(), repository, state);
@@ -236,7 +236,7 @@ function brokenUploadTests(bench: Bench): void {
     it('refuses a chunk out of order with 416 and the place where it stands, and changes nothing', async () => {
       const { source } = bench();
       const repository = freshRepository();
-      const started = await source.startUpload(repository, 'sha256');
+      const started = accepted(await source.startUpload(repository, 'sha256', 'u1'));
       const shape = { chunks: ['abc'], contentLength: 3, range: { first: 0, last: 2 } };
       const three = accepted(await append(bench(), repository, started.state, shape));
       for (const first of [0, 1, 2, 4, 1000]) {
@@ -263,7 +263,7 @@ function brokenUploadTests(bench: Bench): void {
         { chunks: ['12345'], range: { first: 0, last: 10 } },
         { chunks: ['12345'], range: { first: 0, last: 1 } },
       ]) {
-        const { state } = await bench().source.startUpload(repository, 'sha256');
+        const { state } = accepted(await bench().source.startUpload(repository, 'sha256', 'u1'));
         const refusal = refused(await append(bench(), repository, state, shape));
         assert.equal(refusal.code, 'SIZE_INVALID');
         assert.equal(refusal.status, 400);
@@ -274,7 +274,7 @@ function brokenUploadTests(bench: Bench): void {
       const { source } = bench();
       const repository = freshRepository();
       for (const claimed of [digestIn('wrong'), digestIn('right', 'sha512'), digestIn('')]) {
-        const started = await source.startUpload(repository, 'sha256');
+        const started = accepted(await source.startUpload(repository, 'sha256', 'u1'));
         const { state } = accepted(await append(bench(), repository, started.state, { chunks: ['righ'] }));
         const last = { chunks: ['t!'], contentLength: 2 };
         const refusal = refused(await finish(bench(), repository, state, claimed, last));
@@ -290,7 +290,7 @@ function brokenUploadTests(bench: Bench): void {
       const repository = freshRepository();
       const bytes = randomBytes(1000);
       for (const sendCut of [append, cutFinish]) {
-        const { state } = await source.startUpload(repository, 'sha256');
+        const { state } = accepted(await source.startUpload(repository, 'sha256', 'u1'));
         const shape = { chunks: [bytes.subarray(0, 300)], contentLength: 1000, ending: 'cut' as const };
         const outcome = await sendCut(bench(), repository, state, shape).catch((error: unknown) => error);
         assert.ok(outcome instanceof Error || refused(outcome));

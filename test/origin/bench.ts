@@ -28,7 +28,7 @@ export async function openOrigin(): Promise<OriginUnderTest> {
   const store = await openStoreWrites({ directory }, { ...base, publish: async () => {} });
   const content = await openContent({ directory: join(directory, 'content') }, base);
   const parts = { ...base, content, links: store.links, linkWrites: store.links };
-  const source = createOrigin({ directory: join(directory, 'uploads') }, parts);
+  const source = createOrigin({ directory: join(directory, 'uploads'), sessionsMax: 50 }, parts);
   return {
     directory,
     content,

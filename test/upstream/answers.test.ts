@@ -5,7 +5,7 @@ import { gzipSync } from 'node:zlib';
 import { type Digest, MANIFEST_BYTES_MAX, MEDIA_TYPES, parseDigest } from '../../src/oci/index.ts';
 import { digestOf } from '../support/image.ts';
 import { receiveUpload } from '../support/upload-body.ts';
-import { refused, repositoryOf, tagOf } from './pushing.ts';
+import { accepted, refused, repositoryOf, tagOf } from './pushing.ts';
 import { answerOf, type Script, withStub } from './stub.ts';
 
 const repository = repositoryOf('team/app');
@@ -212,7 +212,7 @@ describe('a connection to the upstream', () => {
     };
     await withStub(script, async (source, stub) => {
       await assert.rejects(source.removeManifest(repository, digest), AWAY);
-      await assert.rejects(source.startUpload(repository, 'sha256'), AWAY);
+      await assert.rejects(source.startUpload(repository, 'sha256', 'u1'), AWAY);
       assert.deepEqual(
         stub.requests.map(({ line }) => line.split(' ')[0]),
         ['HEAD', 'HEAD', 'DELETE', 'POST'],
@@ -419,7 +419,7 @@ describe('the place of an upload', () => {
         socket.write(start(location.replace('HOST', host)));
       };
       await withStub(script, async (source) => {
-        await assert.rejects(source.startUpload(repository, 'sha256'), PROTOCOL);
+        await assert.rejects(source.startUpload(repository, 'sha256', 'u1'), PROTOCOL);
       });
     });
   }
@@ -433,10 +433,10 @@ describe('the place of an upload', () => {
     };
     await withStub(script, async (source) => {
       assert.equal(
-        (await source.startUpload(repository, 'sha256')).state,
+        accepted(await source.startUpload(repository, 'sha256', 'u1')).state,
         '/v2/team/app/blobs/uploads/1?_state=a#0',
       );
-      assert.equal((await source.startUpload(repository, 'sha256')).state, '/v2/x?y=1#0');
+      assert.equal(accepted(await source.startUpload(repository, 'sha256', 'u1')).state, '/v2/x?y=1#0');
     });
   });
 

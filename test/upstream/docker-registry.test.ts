@@ -64,7 +64,7 @@ describe('an upstream that is a real docker-registry', () => {
   });
 
   it('takes chunks in order and refuses one out of order with 416, changing nothing (P-20)', async () => {
-    const { state } = await source.startUpload(repository, 'sha256');
+    const { state } = accepted(await source.startUpload(repository, 'sha256', 'u1'));
     const one = accepted(
       await append(source, repository, state, {
         chunks: ['a'],
@@ -94,14 +94,14 @@ describe('an upstream that is a real docker-registry', () => {
   });
 
   it('knows an empty upload from one of a single byte, which docker-registry prints alike', async () => {
-    const empty = await source.startUpload(repository, 'sha256');
+    const empty = accepted(await source.startUpload(repository, 'sha256', 'u1'));
     assert.equal((await source.findUpload(repository, empty.state))?.offset, 0);
     const one = accepted(await append(source, repository, empty.state, { chunks: ['x'] }));
     assert.equal((await source.findUpload(repository, one.state))?.offset, 1);
   });
 
   it('refuses a wrong digest with DIGEST_INVALID and lets the upload go on', async () => {
-    const { state } = await source.startUpload(repository, 'sha256');
+    const { state } = accepted(await source.startUpload(repository, 'sha256', 'u1'));
     const progress = accepted(await append(source, repository, state, { chunks: ['right'] }));
     const refusal = refused(await finish(source, repository, progress.state, digestOf(Buffer.from('wrong'))));
     assert.equal(refusal.code, 'DIGEST_INVALID');
@@ -112,7 +112,7 @@ describe('an upstream that is a real docker-registry', () => {
   });
 
   it('refuses a chunk whose range and length do not agree', async () => {
-    const { state } = await source.startUpload(repository, 'sha256');
+    const { state } = accepted(await source.startUpload(repository, 'sha256', 'u1'));
     const shape = { chunks: ['12345'], contentLength: 5, range: { first: 0, last: 10 } };
     const refusal = refused(await append(source, repository, state, shape));
     assert.equal(refusal.code, 'SIZE_INVALID');
@@ -120,7 +120,7 @@ describe('an upstream that is a real docker-registry', () => {
 
   it('takes sha512 blobs', async () => {
     const bytes = randomBytes(100);
-    const { state } = await source.startUpload(repository, 'sha512');
+    const { state } = accepted(await source.startUpload(repository, 'sha512', 'u1'));
     const digest = digestOf512(bytes);
     assert.deepEqual(await finish(source, repository, state, digest, { chunks: [bytes] }), { size: 100 });
     assert.deepEqual(await source.findBlob(repository, digest), { size: 100 });
@@ -135,7 +135,7 @@ describe('an upstream that is a real docker-registry', () => {
   });
 
   it('cancels an upload once', async () => {
-    const { state } = await source.startUpload(repository, 'sha256');
+    const { state } = accepted(await source.startUpload(repository, 'sha256', 'u1'));
     assert.equal(await source.cancelUpload(repository, state), true);
     assert.equal(await source.cancelUpload(repository, state), false);
     assert.equal(await source.findUpload(repository, state), undefined);
@@ -265,7 +265,7 @@ describe('an upstream that asks for a password', () => {
   it('is given ours, also where an upload is the first that is asked of it', async () => {
     await withRegistry({ htpasswd: REGISTRY_ACCOUNT.line }, account, async (source, registry) => {
       const repository = repositoryOf('team/app');
-      const { state } = await source.startUpload(repository, 'sha256');
+      const { state } = accepted(await source.startUpload(repository, 'sha256', 'u1'));
       const fresh = createUpstream({ url: registry.url, ...account }, parts);
       const progress = accepted(await append(fresh, repository, state, { chunks: ['abc'] }));
       assert.equal(progress.offset, 3);
@@ -332,7 +332,7 @@ describe('an upstream that stops', () => {
     const registry = await startDockerRegistry();
     const source = createUpstream({ url: registry.url }, parts);
     const repository = repositoryOf('team/app');
-    const { state }: UploadProgress = await source.startUpload(repository, 'sha256');
+    const { state }: UploadProgress = accepted(await source.startUpload(repository, 'sha256', 'u1'));
     await registry.stop();
     await assert.rejects(source.resolve(repository, tagOf('v1')), {
       code: 'DG_UPSTREAM_UNAVAILABLE',

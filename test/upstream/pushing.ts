@@ -60,7 +60,7 @@ export function refused(result: object | undefined): Refusal {
 
 export async function pushBlob(source: Source, repository: Repository, bytes: Uint8Array): Promise<Digest> {
   const digest = digestOf(bytes);
-  const { state } = await source.startUpload(repository, 'sha256');
+  const { state } = accepted(await source.startUpload(repository, 'sha256', 'u1'));
   const progress = accepted(await append(source, repository, state, { chunks: [bytes] }));
   assert.equal(progress.offset, bytes.length);
   assert.deepEqual(await finish(source, repository, progress.state, digest), { size: bytes.length });

@@ -145,7 +145,7 @@ describe('a redirect of the upstream', () => {
 
   it('of a request that changes something is a 502', async () => {
     await withStub(redirect('/elsewhere'), async (source) => {
-      await assert.rejects(source.startUpload(repository, 'sha256'), PROTOCOL);
+      await assert.rejects(source.startUpload(repository, 'sha256', 'u1'), PROTOCOL);
       await assert.rejects(source.removeBlob(repository, blob), PROTOCOL);
     });
   });
