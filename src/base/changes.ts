@@ -27,7 +27,10 @@ export interface Changes {
   lifetimeMsMax(): number;
 }
 
-/** Changes of a process on its own: handlers run at once, in order. */
+/**
+ * Changes of a process on its own: handlers run at once, in order. All of them run, whatever one throws; the first
+ * error is thrown then, so that nothing is acknowledged that was not dropped.
+ */
 export interface LocalChanges extends Changes {
   publish(change: Change): void;
   lose(): void;
@@ -46,11 +49,19 @@ export function createLocalChanges(): LocalChanges {
       return () => lostHandlers.delete(handler);
     },
     lifetimeMsMax: () => Number.POSITIVE_INFINITY,
-    publish: (change) => {
-      for (const handler of handlers) handler(change);
-    },
-    lose: () => {
-      for (const handler of lostHandlers) handler();
-    },
+    publish: (change) => runAll([...handlers].map((handler) => () => handler(change))),
+    lose: () => runAll([...lostHandlers]),
   };
+}
+
+function runAll(calls: readonly (() => void)[]): void {
+  const errors: unknown[] = [];
+  for (const call of calls) {
+    try {
+      call();
+    } catch (error) {
+      errors.push(error);
+    }
+  }
+  if (errors.length > 0) throw errors[0];
 }

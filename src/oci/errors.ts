@@ -59,9 +59,8 @@ export function refuse(code: OciCode, message: string, options: RefusalOptions =
 
 /** Tells a refusal from what a function returns when it succeeds. */
 export function isRefusal(value: unknown): value is Refusal {
-  return (
-    typeof value === 'object' && value !== null && 'code' in value && 'status' in value && 'message' in value
-  );
+  const isObject = typeof value === 'object' && value !== null && !(value instanceof Error);
+  return isObject && 'code' in value && 'status' in value && 'message' in value;
 }
 
 /** The body of an error answer: exactly one entry, since clients print the first only. */

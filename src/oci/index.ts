@@ -32,4 +32,4 @@ export { matchesPattern, parsePattern } from './pattern.ts';
 export type { ByteRange } from './range.ts';
 export { parseChunkRange, parseRange } from './range.ts';
 export type { JsonResult, JsonValue } from './strict-json.ts';
-export { parseStrictJson } from './strict-json.ts';
+export { foldKey, parseStrictJson } from './strict-json.ts';

@@ -6,7 +6,7 @@ import {
   MANIFEST_TYPES,
 } from './media-types.ts';
 import { type Digest, parseDigest } from './names.ts';
-import { type JsonValue, parseStrictJson } from './strict-json.ts';
+import { foldKey, type JsonValue, parseStrictJson } from './strict-json.ts';
 
 /** `{mediaType, digest, size}` and what may stand beside it. */
 export interface Descriptor {
@@ -46,6 +46,32 @@ const CHILDREN_MAX = 1000;
 const LAYERS_MAX = 1000;
 const DESCRIPTOR_SIZE_MAX = Number.MAX_SAFE_INTEGER;
 
+/** The fields that some parser knows, schema 1's among them. */
+const MANIFEST_FIELDS = fieldsOf([
+  'schemaVersion',
+  'mediaType',
+  'artifactType',
+  'config',
+  'layers',
+  'manifests',
+  'subject',
+  'annotations',
+  'fsLayers',
+  'history',
+  'signatures',
+]);
+const DESCRIPTOR_FIELDS = fieldsOf([
+  'mediaType',
+  'digest',
+  'size',
+  'urls',
+  'annotations',
+  'data',
+  'artifactType',
+  'platform',
+]);
+const PLATFORM_FIELDS = fieldsOf(['os', 'architecture', 'variant', 'os.version', 'os.features', 'features']);
+
 class Invalid extends Error {}
 
 /**
@@ -62,7 +88,10 @@ export function parseManifest(bytes: Uint8Array, contentType: string | undefined
   const json = parseStrictJson(bytes);
   if (!json.ok) return { ok: false, problem: `manifest is not strict JSON: ${json.problem}` };
   try {
-    return { ok: true, manifest: readManifest(asObject(json.value, 'manifest'), contentType) };
+    return {
+      ok: true,
+      manifest: readManifest(asStruct(json.value, 'manifest', MANIFEST_FIELDS), contentType),
+    };
   } catch (error) {
     if (error instanceof Invalid) return { ok: false, problem: error.message };
     throw error;
@@ -75,7 +104,7 @@ function readManifest(members: Members, contentType: string | undefined): Manife
   if (members.schemaVersion !== 2) throw new Invalid('schemaVersion must be 2');
   const mediaType = readMediaType(members, contentType);
   const annotations = readAnnotations(members.annotations);
-  const subject = members.subject === undefined ? undefined : readDescriptor(members.subject, 'subject');
+  const subject = isAbsent(members.subject) ? undefined : readDescriptor(members.subject, 'subject');
   const base = { mediaType, annotations, ...(subject ? { subject } : {}) };
   return isIndexType(mediaType) ? readIndex(members, base) : readImage(members, base);
 }
@@ -132,7 +161,7 @@ function readDescriptors(
 }
 
 function readDescriptor(value: JsonValue | undefined, where: string): Descriptor {
-  const members = asObject(value, where);
+  const members = asStruct(value, where, DESCRIPTOR_FIELDS);
   const mediaType = optionalText(members.mediaType, `${where}.mediaType`);
   if (!mediaType) throw new Invalid(`${where}.mediaType is missing`);
   const digest = typeof members.digest === 'string' ? parseDigest(members.digest) : undefined;
@@ -164,8 +193,8 @@ function isEmptyObjectData(data: JsonValue, size: number): boolean {
 }
 
 function readPlatform(value: JsonValue | undefined, where: string): Descriptor['platform'] {
-  if (value === undefined) return undefined;
-  const members = asObject(value, `${where}.platform`);
+  if (isAbsent(value)) return undefined;
+  const members = asStruct(value, `${where}.platform`, PLATFORM_FIELDS);
   const variant = optionalText(members.variant, `${where}.platform.variant`);
   return {
     os: optionalText(members.os, `${where}.platform.os`) ?? '',
@@ -196,6 +225,30 @@ function optionalText(value: JsonValue | undefined, where: string): string | und
   if (value === undefined || value === null || value === '') return undefined;
   if (typeof value !== 'string') throw new Invalid(`${where} must be a string`);
   return value;
+}
+
+/** Go prints an empty pointer as `null`. */
+function isAbsent(value: JsonValue | undefined): boolean {
+  return value === undefined || value === null;
+}
+
+/**
+ * An object with named fields. `Layers` is refused: Go reads it as `layers`, we would not, and the image judged
+ * would be another than the image pulled.
+ */
+function asStruct(value: JsonValue | undefined, where: string, fields: ReadonlyMap<string, string>): Members {
+  const members = asObject(value, where);
+  for (const key of Object.keys(members)) {
+    const field = fields.get(foldKey(key));
+    if (field !== undefined && field !== key) {
+      throw new Invalid(`${where} has a key "${key}" that must be written ${field}`);
+    }
+  }
+  return members;
+}
+
+function fieldsOf(names: readonly string[]): ReadonlyMap<string, string> {
+  return new Map(names.map((name) => [foldKey(name), name]));
 }
 
 function asObject(value: JsonValue | undefined, where: string): Members {

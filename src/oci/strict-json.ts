@@ -2,7 +2,8 @@
  * JSON that two parsers could read differently is refused: the registry behind us and the scanners are written
  * in other languages, and an image must be the same image to all of them. Refused beside what JSON.parse refuses:
  * a byte order mark, invalid UTF-8, a key given twice (also in another case: Go folds it), a number that a double
- * cannot hold exactly, a lone surrogate, nesting deeper than `depthMax`.
+ * cannot hold exactly, a lone surrogate, nesting deeper than `depthMax`. Annotations and labels are maps to Go as
+ * well, whose keys may differ in case only, as those of real images do.
  */
 export type JsonValue =
   | null
@@ -17,6 +18,17 @@ export type JsonResult =
   | { readonly ok: false; readonly problem: string };
 
 class Unacceptable extends Error {}
+
+/** Members, by their folded names, that are maps of free text in every language. */
+const FREE_MAPS: ReadonlySet<string> = new Set(['annotations', 'labels', 'volumes', 'exposedports']);
+
+/**
+ * A key as Go compares it with the name of a field: without case, and with the two letters beyond ASCII that have an
+ * ASCII one as their simple case variant (U+017F is an s, U+212A a k).
+ */
+export function foldKey(key: string): string {
+  return key.toUpperCase().toLowerCase();
+}
 
 export function parseStrictJson(bytes: Uint8Array, depthMax = 32): JsonResult {
   let text: string;
@@ -59,19 +71,19 @@ class Reader {
     while (' \t\n\r'.includes(this.#text.charAt(this.#at)) && this.#at < this.#text.length) this.#at += 1;
   }
 
-  #value(depth: number): JsonValue {
+  #value(depth: number, isFreeMap = false): JsonValue {
     if (depth > this.#depthMax) this.#fail(`nested deeper than ${this.#depthMax}`);
     this.#space();
     const next = this.#text.charAt(this.#at);
-    if (next === '{') return this.#object(depth);
+    if (next === '{') return this.#object(depth, isFreeMap);
     if (next === '[') return this.#array(depth);
     if (next === '"') return this.#string();
     return this.#literal();
   }
 
-  #object(depth: number): JsonValue {
+  #object(depth: number, isFreeMap: boolean): JsonValue {
     const members: Record<string, JsonValue> = Object.create(null);
-    const folded = new Set<string>();
+    const known = new Set<string>();
     this.#at += 1;
     this.#space();
     if (this.#take('}')) return members;
@@ -79,11 +91,13 @@ class Reader {
       this.#space();
       if (this.#text.charAt(this.#at) !== '"') this.#fail('a key expected');
       const key = this.#string();
-      if (folded.has(key.toLowerCase())) this.#fail(`key "${key.slice(0, 40)}" given twice`);
-      folded.add(key.toLowerCase());
+      const folded = foldKey(key);
+      const identity = isFreeMap ? key : folded;
+      if (known.has(identity)) this.#fail(`key "${key.slice(0, 40)}" given twice`);
+      known.add(identity);
       this.#space();
       if (!this.#take(':')) this.#fail('":" expected');
-      members[key] = this.#value(depth + 1);
+      members[key] = this.#value(depth + 1, FREE_MAPS.has(folded));
       this.#space();
       if (this.#take('}')) return members;
       if (!this.#take(',')) this.#fail('"," or "}" expected');

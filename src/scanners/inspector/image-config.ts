@@ -1,4 +1,4 @@
-import { type JsonValue, parseStrictJson } from '../../oci/index.ts';
+import { foldKey, type JsonValue, parseStrictJson } from '../../oci/index.ts';
 import { Unscannable } from './limits.ts';
 
 /** What the inspector reads of an image config. Absent members are empty. */
@@ -49,12 +49,12 @@ export function parseImageConfig(bytes: Uint8Array): ImageConfig {
   };
 }
 
-/** An object's members by their names in lower case; parseStrictJson let none through that differ in case only. */
+/** An object's members by their names as Go compares them; parseStrictJson let none through that differ in case only. */
 function membersOf(value: JsonValue | undefined, where: string, fold = true): Members {
   if (value === undefined || value === null) return {};
   if (typeof value !== 'object' || isList(value)) throw new Unscannable(`${where} is no JSON object`);
   const entries = Object.entries(value);
-  return Object.fromEntries(fold ? entries.map(([key, member]) => [key.toLowerCase(), member]) : entries);
+  return Object.fromEntries(fold ? entries.map(([key, member]) => [foldKey(key), member]) : entries);
 }
 
 function isList(value: JsonValue): value is readonly JsonValue[] {
