@@ -17,7 +17,8 @@ export const uploadsPath = (repository: Repository) => `/v2/${repository}/blobs/
 export const scopeOf = (repository: Repository, actions: 'pull' | 'pull,push' | 'pull,delete') =>
   `repository:${repository}:${actions}`;
 
-const STATE_LENGTH_MAX = 4096;
+/** What still fits into the Location that the gateway seals it in. */
+const STATE_LENGTH_MAX = 2048;
 /** Path and query in the characters of RFC 3986, without the empty segments that http-proxy would fold. */
 const STATE =
   /^(?:\/[A-Za-z0-9\-._~!$&()*+,;=:@%]+)+\/?(?:\?[A-Za-z0-9\-._~!$&()*+,;=:@%/?]*)?(?:#\d{1,15})?$/;

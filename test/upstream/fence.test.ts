@@ -54,15 +54,12 @@ async function startBareFront(
     proxy.web(request, response);
   });
   const port = await listening(front);
-  return {
-    port,
-    hookCount: () => hookCount,
-    close() {
-      front.closeAllConnections();
-      front.close();
-      agent.destroy();
-    },
-  };
+  opened.push(() => {
+    front.closeAllConnections();
+    front.close();
+    agent.destroy();
+  });
+  return { port, hookCount: () => hookCount };
 }
 
 /** Sends raw bytes and collects what comes back until the end, or until the time is over. */
@@ -102,37 +99,60 @@ function chunkedRequest(
   return `${head}\r\n\r\n${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n`;
 }
 
+/** What a test has opened; ended after it, also when it failed half-way. */
+const opened: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const close of opened.splice(0).reverse()) await close();
+});
+
+async function openStub(answer: Parameters<typeof startRawUpstream>[0]): Promise<RawUpstream> {
+  const stub = await startRawUpstream(answer);
+  opened.push(() => stub.close());
+  return stub;
+}
+
+async function openUpload(shape: UploadShape) {
+  const received = await receiveUpload(shape);
+  opened.push(() => received.close());
+  return received;
+}
+
+function openProxy(upstream: RawUpstream, timeouts: Partial<typeof TIMEOUTS> = {}) {
+  const proxy = createUploadProxy(readTarget({ url: upstream.url, timeouts: { ...TIMEOUTS, ...timeouts } }));
+  opened.push(() => proxy.close());
+  return proxy;
+}
+
+async function openRegistry() {
+  const registry = await startDockerRegistry();
+  opened.push(() => registry.stop());
+  const source = createUpstream({ url: registry.url }, { clock: systemClock, logger: silentLogger });
+  opened.push(() => source.close());
+  return { registry, source };
+}
+
 const TIMEOUTS = { connectMs: 2000, answerMs: 2000, commitMs: 2000, idleMs: 2000 };
 
 /** Sends an upload through the fence as the gateway would, the client's request being as hostile as `shape` says. */
 async function sendFenced(upstream: RawUpstream, shape: UploadShape, call: Partial<UploadCall> = {}) {
-  const proxy = createUploadProxy(readTarget({ url: upstream.url, timeouts: TIMEOUTS }));
-  const received = await receiveUpload(shape);
-  try {
-    return await proxy.send({
-      method: 'PATCH',
-      path: STATE,
-      authorization: 'Basic b3Vycw==',
-      body: received.body,
-      waitMsMax: 1000,
-      ...call,
-    });
-  } finally {
-    received.close();
-    proxy.close();
-  }
+  const proxy = openProxy(upstream);
+  const received = await openUpload(shape);
+  return proxy.send({
+    method: 'PATCH',
+    path: STATE,
+    authorization: 'Basic b3Vycw==',
+    body: received.body,
+    waitMsMax: 1000,
+    ...call,
+  });
 }
 
 async function withStub(run: (stub: RawUpstream) => Promise<void>, answer = OK): Promise<void> {
-  const stub = await startRawUpstream(async (_request, socket, body) => {
+  const stub = await openStub(async (_request, socket, body) => {
     await body;
     socket.write(answer);
   });
-  try {
-    await run(stub);
-  } finally {
-    await stub.close();
-  }
+  await run(stub);
 }
 
 function headerNames(stub: RawUpstream): readonly string[] {
@@ -165,7 +185,6 @@ describe('the bare http-proxy 1.18.1', () => {
           stub.requests.map(({ line }) => line),
           [`${method} /v2/pub/app/manifests/x HTTP/1.1`, 'GET /v2/secret/manifests/latest HTTP/1.1'],
         );
-        front.close();
       });
     });
   }
@@ -177,7 +196,6 @@ describe('the bare http-proxy 1.18.1', () => {
       await rawExchange(front.port, chunkedRequest('PUT /v2/a HTTP/1.1', 'x', headers), 500);
       assert.equal(front.hookCount(), 0);
       assert.match(stub.received(), /authorization: Bearer of-the-client/i);
-      front.close();
     });
   });
 
@@ -199,7 +217,6 @@ describe('the bare http-proxy 1.18.1', () => {
         stub.requests.map(({ line }) => line.split(' ')[1]),
         sent.map(([, path]) => path),
       );
-      front.close();
     });
   });
 
@@ -211,7 +228,6 @@ describe('the bare http-proxy 1.18.1', () => {
       await rawExchange(front.port, request, 500);
       assert.equal(stub.requests[0]?.line, 'GET /v2/b HTTP/1.1');
       assert.match(stub.received(), /host: one/i);
-      front.close();
     });
   });
 
@@ -227,7 +243,6 @@ describe('the bare http-proxy 1.18.1', () => {
       await rawExchange(front.port, `${request}\r\n\r\n`, 500);
       assert.match(stub.received(), /upgrade: h2c/i);
       assert.match(stub.received(), /x-dockgate-user: admin/i);
-      front.close();
     });
   });
 
@@ -236,7 +251,7 @@ describe('the bare http-proxy 1.18.1', () => {
     ['chunked', 'Transfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n'],
   ] as const) {
     it(`leaves the client hanging when an answer ${what} is cut (0.7, P-09, P-10)`, async () => {
-      const stub = await startRawUpstream((_request, socket) => {
+      const stub = await openStub((_request, socket) => {
         socket.end(`HTTP/1.1 200 OK\r\n${head}`);
       });
       const front = await startBareFront(stub.url);
@@ -247,13 +262,11 @@ describe('the bare http-proxy 1.18.1', () => {
       );
       assert.match(answer.received, /half/);
       assert.equal(answer.isEnded, false);
-      front.close();
-      await stub.close();
     });
   }
 
   it('ends an answer without length cleanly when it is cut, so that it looks whole (0.7, P-10)', async () => {
-    const stub = await startRawUpstream((_request, socket) => {
+    const stub = await openStub((_request, socket) => {
       socket.end('HTTP/1.1 200 OK\r\n\r\nhalf');
     });
     const front = await startBareFront(stub.url);
@@ -263,8 +276,6 @@ describe('the bare http-proxy 1.18.1', () => {
       2000,
     );
     assert.match(answer.received, /4\r\nhalf\r\n0\r\n\r\n$/);
-    front.close();
-    await stub.close();
   });
 });
 
@@ -324,8 +335,8 @@ describe('the fence around http-proxy', () => {
 
   it('leaves the request of the client as it was', async () => {
     await withStub(async (stub) => {
-      const proxy = createUploadProxy(readTarget({ url: stub.url }));
-      const received = await receiveUpload({
+      const proxy = openProxy(stub);
+      const received = await openUpload({
         chunks: ['abc'],
         headers: ['Authorization: Bearer of-the-client'],
       });
@@ -345,8 +356,6 @@ describe('the fence around http-proxy', () => {
       assert.deepEqual({ url: request.url, method: request.method, ...request.headers }, before);
       assert.equal(request.destroyed && !request.complete, false);
       assert.equal(request.listenerCount('error'), 1, 'the one of the test');
-      received.close();
-      proxy.close();
     });
   });
 
@@ -368,7 +377,7 @@ describe('the fence around http-proxy', () => {
   ] as const) {
     for (const how of ['end', 'resetAndDestroy'] as const) {
       it(`faults when the answer is cut ${what} by ${how} and the client can still be answered (0.7)`, async () => {
-        const stub = await startRawUpstream(async (_request, socket, body) => {
+        const stub = await openStub(async (_request, socket, body) => {
           await body;
           socket.write(answer, () => socket[how]());
         });
@@ -376,36 +385,33 @@ describe('the fence around http-proxy', () => {
           code: 'DG_UPSTREAM_UNAVAILABLE',
           status: 503,
         });
-        await stub.close();
       });
     }
   }
 
   it('faults when the upstream goes away in the middle of the body', async () => {
-    const stub = await startRawUpstream((_request, socket) => {
+    const stub = await openStub((_request, socket) => {
       socket.resetAndDestroy();
     });
     const shape = { chunks: [Buffer.alloc(1024)], ending: 'open' } as const;
     await assert.rejects(sendFenced(stub, shape), { code: 'DG_UPSTREAM_UNAVAILABLE' });
-    await stub.close();
   });
 
   it('gives an early answer at once and lets go of the body that still comes', async () => {
-    const stub = await startRawUpstream((_request, socket) => {
+    const stub = await openStub((_request, socket) => {
       socket.write('HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n');
     });
     const outcome = await sendFenced(stub, { chunks: ['abc'], ending: 'open' });
     assert.equal(outcome.kind, 'answered');
     assert.equal(outcome.kind === 'answered' && outcome.answer.status, 413);
-    await stub.close();
   });
 
   it('never takes what follows an answer for the answer to the next upload (P-08)', async () => {
     const forged = 'HTTP/1.1 201 Created\r\nX-Forged: yes\r\nContent-Length: 0\r\n\r\n';
     await withStub(async (stub) => {
-      const proxy = createUploadProxy(readTarget({ url: stub.url }));
+      const proxy = openProxy(stub);
       for (let turn = 0; turn < 3; turn += 1) {
-        const received = await receiveUpload({ chunks: ['abc'] });
+        const received = await openUpload({ chunks: ['abc'] });
         const outcome = await proxy
           .send({
             method: 'PATCH',
@@ -416,13 +422,11 @@ describe('the fence around http-proxy', () => {
           })
           .catch(() => undefined);
         if (outcome?.kind === 'answered') assert.equal(outcome.answer.headers['x-forged'], undefined);
-        received.close();
       }
       assert.deepEqual(
         stub.requests.map(({ connection }) => connection),
         [0, 1, 2],
       );
-      proxy.close();
     }, `${OK}${forged}`);
   });
 
@@ -446,26 +450,23 @@ describe('the fence around http-proxy', () => {
 describe('the body of an upload', () => {
   it('that is cut by its client reaches the upstream as a cut, never as a whole (P-20)', async () => {
     const closed = Promise.withResolvers<void>();
-    const stub = await startRawUpstream((_request, socket) => {
+    const stub = await openStub((_request, socket) => {
       socket.on('close', () => closed.resolve());
     });
     const outcome = await sendFenced(stub, { chunks: ['abc'], ending: 'cut' });
     assert.deepEqual(outcome, { kind: 'body', problem: 'cut' });
     if (stub.requests.length > 0) await closed.promise;
     assert.ok(!stub.received().endsWith('0\r\n\r\n'));
-    await stub.close();
   });
 
   it('that was cut before it is asked for opens no connection', async () => {
     await withStub(async (stub) => {
-      const received = await receiveUpload({ ending: 'cut' });
+      const received = await openUpload({ ending: 'cut' });
       if (!received.request.destroyed) await new Promise((resolve) => received.request.on('close', resolve));
-      const proxy = createUploadProxy(readTarget({ url: stub.url }));
+      const proxy = openProxy(stub);
       const call = { method: 'PATCH', path: STATE, authorization: undefined, waitMsMax: 1000 } as const;
       assert.deepEqual(await proxy.send({ ...call, body: received.body }), { kind: 'body', problem: 'cut' });
       assert.equal(stub.received(), '');
-      received.close();
-      proxy.close();
     });
   });
 
@@ -483,45 +484,37 @@ describe('the body of an upload', () => {
   }
 
   it('that stands still is given up as the fault of the client (H-29)', async () => {
-    const stub = await startRawUpstream(() => undefined);
-    const proxy = createUploadProxy(readTarget({ url: stub.url, timeouts: { idleMs: 60 } }));
-    const received = await receiveUpload({ chunks: ['abc'], ending: 'open' });
+    const stub = await openStub(() => undefined);
+    const proxy = openProxy(stub, { idleMs: 60 });
+    const received = await openUpload({ chunks: ['abc'], ending: 'open' });
     const call = { method: 'PATCH', path: STATE, authorization: undefined, waitMsMax: 1000 } as const;
     assert.deepEqual(await proxy.send({ ...call, body: received.body }), {
       kind: 'body',
       problem: 'stalled',
     });
-    received.close();
-    proxy.close();
-    await stub.close();
   });
 
   it('that the upstream does not take is given up as the fault of the upstream (F-32)', async () => {
-    const stub = await startRawUpstream((_request, socket) => {
+    const stub = await openStub((_request, socket) => {
       socket.pause();
     });
-    const proxy = createUploadProxy(readTarget({ url: stub.url, timeouts: { idleMs: 100 } }));
-    const received = await receiveUpload({ chunks: [Buffer.alloc(32 * 1024 * 1024)], ending: 'open' });
+    const proxy = openProxy(stub, { idleMs: 100 });
+    const received = await openUpload({ chunks: [Buffer.alloc(32 * 1024 * 1024)], ending: 'open' });
     const call = { method: 'PATCH', path: STATE, authorization: undefined, waitMsMax: 1000 } as const;
     await assert.rejects(proxy.send({ ...call, body: received.body }), { code: 'DG_UPSTREAM_UNAVAILABLE' });
-    received.close();
-    proxy.close();
-    await stub.close();
   });
 
   it('that was taken but is not answered is given up in time (F-32)', async () => {
-    const stub = await startRawUpstream(() => undefined);
+    const stub = await openStub(() => undefined);
     await assert.rejects(sendFenced(stub, { chunks: ['abc'] }, { waitMsMax: 60 }), {
       code: 'DG_UPSTREAM_UNAVAILABLE',
     });
-    await stub.close();
   });
 });
 
 describe('a chunked DELETE in front of a real docker-registry (0.1, end to end)', () => {
   it('deletes a manifest it was not allowed to through the bare package, and does not through ours', async () => {
-    const registry = await startDockerRegistry();
-    const source = createUpstream({ url: registry.url }, { clock: systemClock, logger: silentLogger });
+    const { registry, source } = await openRegistry();
     const secret = repositoryOf('secret/app');
     const image = await pushImage(source, secret, [tagOf('v1')]);
     const isThere = async () => (await source.readManifest(secret, image.digest)) !== undefined;
@@ -537,10 +530,10 @@ describe('a chunked DELETE in front of a real docker-registry (0.1, end to end)'
       response.writeHead(refusal?.status ?? 202).end();
     };
     const ours = createServer((request, response) => void served(request, response));
+    opened.push(() => ours.close());
     const answer = await rawExchange(await listening(ours), attack(['Connection: close']), 2000);
     assert.match(answer.received, /^HTTP\/1\.1 404/);
     assert.equal(await isThere(), true);
-    ours.close();
 
     const bare = await startBareFront(registry.url, {
       isAllowed: (path) => path.startsWith('/v2/pub/'),
@@ -548,14 +541,10 @@ describe('a chunked DELETE in front of a real docker-registry (0.1, end to end)'
     });
     await rawExchange(bare.port, attack([]), 1000);
     assert.equal(await isThere(), false, 'the bare package no longer smuggles: look at the fence again');
-    bare.close();
-    await source.close();
-    await registry.stop();
   });
 
   it('reads another repository by an escaped slash through the bare package; ours cannot write such a path (0.9)', async () => {
-    const registry = await startDockerRegistry();
-    const source = createUpstream({ url: registry.url }, { clock: systemClock, logger: silentLogger });
+    const { registry, source } = await openRegistry();
     await pushImage(source, repositoryOf('secret/app'), [tagOf('v1')]);
     const bare = await startBareFront(registry.url, { isAllowed: (path) => !path.startsWith('/v2/secret/') });
     const head =
@@ -563,8 +552,5 @@ describe('a chunked DELETE in front of a real docker-registry (0.1, end to end)'
     const answer = await rawExchange(bare.port, head, 2000);
     assert.match(answer.received, /^HTTP\/1\.1 200/);
     assert.throws(() => repositoryOf('secret%2fapp'));
-    bare.close();
-    await source.close();
-    await registry.stop();
   });
 });
