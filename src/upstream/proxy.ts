@@ -138,8 +138,8 @@ class UploadExchange {
       if (length > SMALL_BYTES_MAX) this.#fail(upstreamBroken(`more than ${SMALL_BYTES_MAX} bytes`));
     });
     answer.on('error', (error) => this.#fail(faultOf(error)));
-    answer.on('close', () => {
-      if (!answer.complete) return this.#fail(upstreamAway('broke off its answer'));
+    // Emitted for a whole answer only; a cut one ends in the error above.
+    answer.on('end', () => {
       const whole = { status: answer.statusCode ?? 0, headers: answer.headers, bytes: Buffer.concat(chunks) };
       this.#settled.resolve({ kind: 'answered', answer: whole, sentBytes: this.#meter.passedBytes });
     });

@@ -430,6 +430,21 @@ describe('the fence around http-proxy', () => {
     }, `${OK}${forged}`);
   });
 
+  it('uses a connection for one upload only', async () => {
+    await withStub(async (stub) => {
+      await sendFenced(stub, { chunks: ['abc'] });
+      const proxy = openProxy(stub);
+      for (let turn = 0; turn < 2; turn += 1) {
+        const { body } = await openUpload({ chunks: ['abc'] });
+        await proxy.send({ method: 'PATCH', path: STATE, authorization: undefined, body, waitMsMax: 1000 });
+      }
+      assert.deepEqual(
+        stub.requests.map(({ connection }) => connection),
+        [0, 1, 2],
+      );
+    });
+  });
+
   for (const [what, answer] of [
     ['a malformed head', 'HTTP/1.1 2x2 What\r\n\r\n'],
     ['two lengths', 'HTTP/1.1 202 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab'],

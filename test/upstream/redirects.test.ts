@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:https';
 import type { LookupFunction } from 'node:net';
 import { buffer } from 'node:stream/consumers';
+import { silentLogger, systemClock } from '../../src/base/index.ts';
 import { isReservedAddress, publicLookup } from '../../src/upstream/addresses.ts';
+import { createUpstream } from '../../src/upstream/index.ts';
+import { createTestCertificate } from '../support/certificates.ts';
 import { digestOf } from '../support/image.ts';
 import { type RawUpstream, startRawUpstream } from '../support/raw-upstream.ts';
 import { repositoryOf, tagOf } from './pushing.ts';
@@ -154,6 +159,29 @@ describe('a redirect of the upstream', () => {
     await withStub(answerOf('302 Found'), async (source) => {
       await assert.rejects(source.resolve(repository, tagOf('v1')), PROTOCOL);
     });
+  });
+});
+
+describe('a redirect from https to http', () => {
+  it('is a 502, whatever the address (P-03)', async () => {
+    const tls = createTestCertificate();
+    const server = createServer({ cert: tls.certificate, key: tls.key }, (_request, response) => {
+      response.writeHead(307, { location: 'http://store.example/blob' }).end();
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const address = server.address();
+    assert.ok(address !== null && typeof address !== 'string');
+    const source = createUpstream(
+      { url: `https://127.0.0.1:${address.port}`, ca: tls.certificate },
+      { clock: systemClock, logger: silentLogger },
+    );
+    try {
+      await assert.rejects(source.openBlob(repository, blob), { ...PROTOCOL, message: /from https to http/ });
+    } finally {
+      await source.close();
+      server.closeAllConnections();
+      server.close();
+    }
   });
 });
 
