@@ -5,7 +5,7 @@ import type { Target, UpstreamParts } from './options.ts';
 import { createSignIn, type SignIn } from './sign-in.ts';
 
 /** One question to the upstream. */
-export interface Exchange {
+interface Exchange {
   readonly method: 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE';
   /** Path and query, built from parsed parts only. */
   readonly path: string;

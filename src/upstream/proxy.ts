@@ -33,7 +33,7 @@ export interface UploadCall {
   readonly waitMsMax: number;
 }
 
-export type UploadOutcome =
+type UploadOutcome =
   | { readonly kind: 'answered'; readonly answer: WholeAnswer; readonly sentBytes: number }
   /** The client's fault: its body ended early, was longer than announced, or stood still. */
   | { readonly kind: 'body'; readonly problem: BodyProblem };

@@ -3,9 +3,9 @@ import { createHash } from 'node:crypto';
 import { buffer } from 'node:stream/consumers';
 import { gzipSync } from 'node:zlib';
 import { type Digest, MANIFEST_BYTES_MAX, MEDIA_TYPES, parseDigest } from '../../src/oci/index.ts';
+import { accepted, refused, repositoryOf, tagOf } from '../contracts/source-bench.ts';
 import { digestOf } from '../support/image.ts';
 import { receiveUpload } from '../support/upload-body.ts';
-import { accepted, refused, repositoryOf, tagOf } from './pushing.ts';
 import { answerOf, type Script, withStub } from './stub.ts';
 
 const repository = repositoryOf('team/app');

@@ -4,9 +4,10 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { silentLogger, systemClock } from '../../src/base/index.ts';
 import { createUpstream } from '../../src/upstream/index.ts';
+import { pushImage, repositoryOf, tagOf } from '../contracts/source-bench.ts';
 import { createTestCertificate, type TestCertificate } from '../support/certificates.ts';
 import { startDockerRegistry } from '../support/docker-registry.ts';
-import { pushImage, repositoryOf, tagOf } from './pushing.ts';
+import { benchOf } from './bench.ts';
 
 const parts = { clock: systemClock, logger: silentLogger };
 const account = { username: 'gate', password: 'secret' };
@@ -75,7 +76,7 @@ describe('an upstream that asks for tokens of a service', () => {
     const source = createUpstream({ url: registry.url, ...account, tokenRealms: [service.origin] }, parts);
     try {
       const repository = repositoryOf('team/app');
-      const image = await pushImage(source, repository, [tagOf('v1')]);
+      const image = await pushImage(benchOf(source), repository, [tagOf('v1')]);
       assert.equal(await source.resolve(repository, tagOf('v1')), image.digest);
       const other = repositoryOf('team/other');
       assert.ok(await source.mount(other, repository, image.config.digest));

@@ -6,10 +6,10 @@ import { buffer } from 'node:stream/consumers';
 import { silentLogger, systemClock } from '../../src/base/index.ts';
 import { isReservedAddress, publicLookup } from '../../src/upstream/addresses.ts';
 import { createUpstream } from '../../src/upstream/index.ts';
+import { repositoryOf, tagOf } from '../contracts/source-bench.ts';
 import { createTestCertificate } from '../support/certificates.ts';
 import { digestOf } from '../support/image.ts';
 import { type RawUpstream, startRawUpstream } from '../support/raw-upstream.ts';
-import { repositoryOf, tagOf } from './pushing.ts';
 import { answerOf, type Script, withStub } from './stub.ts';
 
 const repository = repositoryOf('team/app');

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import type { Source } from '../../src/content/index.ts';
 import { parseManifest } from '../../src/oci/index.ts';
+import { refused, repositoryOf, tagOf } from '../contracts/source-bench.ts';
 import { type BuiltImage, buildImage, digestOf } from '../support/image.ts';
 import { receiveUpload } from '../support/upload-body.ts';
-import { refused, repositoryOf, tagOf } from './pushing.ts';
 import { answerOf, type Script, withStub } from './stub.ts';
 
 const repository = repositoryOf('team/app');

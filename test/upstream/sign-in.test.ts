@@ -5,9 +5,9 @@ import fc from 'fast-check';
 import { createManualClock, silentLogger } from '../../src/base/index.ts';
 import { parseChallenges } from '../../src/upstream/challenge.ts';
 import { createUpstream } from '../../src/upstream/index.ts';
+import { repositoryOf, tagOf } from '../contracts/source-bench.ts';
 import { type RawRequest, startRawUpstream } from '../support/raw-upstream.ts';
 import { receiveUpload } from '../support/upload-body.ts';
-import { repositoryOf, tagOf } from './pushing.ts';
 import { answerOf, type Script, withStub } from './stub.ts';
 
 const repository = repositoryOf('team/app');

@@ -6,7 +6,7 @@ import { type RawRequest, type RawUpstream, startRawUpstream } from '../support/
 
 export type Script = (request: RawRequest, socket: Socket, body: Promise<string>) => void | Promise<void>;
 
-export const QUICK = { connectMs: 2000, answerMs: 2000, commitMs: 2000, idleMs: 2000 };
+const QUICK = { connectMs: 2000, answerMs: 2000, commitMs: 2000, idleMs: 2000 };
 
 /** Runs with a source in front of a stub that answers each head by `script`; ends both, whatever happens. */
 export async function withStub(
