@@ -1,7 +1,7 @@
 import { type Change, type Changes, type Clock, createLocalChanges, SECOND_MS } from '../base/index.ts';
 
 /** Silence after which a change may have been missed. The sender gives a sign of life twice as often. */
-export const SILENCE_MS_MAX = SECOND_MS;
+const SILENCE_MS_MAX = SECOND_MS;
 /** Longest life of what is cached while changes may be missed. */
 export const BROKEN_LIFETIME_MS = 2 * SECOND_MS;
 

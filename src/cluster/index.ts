@@ -2,6 +2,10 @@
 
 export { createAttempts, createRemoteAttempts } from './attempts.ts';
 export type { Rpc, RpcParts } from './ports.ts';
+export type { OpenRedis, RedisParts } from './redis.ts';
+export { openRedis, openRedisChanges } from './redis.ts';
+export type { RedisChanges } from './redis-changes.ts';
+export type { RedisTarget } from './redis-connection.ts';
 export { remotePart } from './remote-part.ts';
 export { createRemoteScans } from './remote-scans.ts';
 export type { RpcClient, RpcClientOptions } from './rpc-client.ts';

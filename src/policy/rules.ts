@@ -22,7 +22,7 @@ export interface Opinion {
 
 export const NEVER_MS = Number.MAX_SAFE_INTEGER;
 /** Stands for "whichever scanner runs here" where a policy has rules but names no scanner. */
-export const ANY_SCANNER = '*';
+const ANY_SCANNER = '*';
 
 const CONTENT: Opinion = { reasons: [], changesAtMs: NEVER_MS, missing: [] };
 

@@ -121,7 +121,7 @@ export const arbitraryFacts: fc.Arbitrary<Facts> = fc
     }),
   );
 
-export const arbitraryRules: fc.Arbitrary<Rules> = fc.record(
+const arbitraryRules: fc.Arbitrary<Rules> = fc.record(
   {
     scanned: fc.record({
       by: fc.subarray(['inspector', 'trivy'], { minLength: 1 }),

@@ -17,6 +17,7 @@ import { openStoreWrites, type StoreWrites } from '../../src/store/index.ts';
 import {
   createScanRunner,
   createVerdicts,
+  type ScanJobs,
   type Scanner,
   type ScanReport,
   type ScanRunner,
@@ -47,6 +48,8 @@ export interface World {
     options?: VerdictsOptions,
   ): Verdicts;
   openRunner(scanners: readonly Scanner[], options?: ScanRunnerOptions): ScanRunner;
+  /** Whether a runner holds a job now. */
+  isScanning(): boolean;
   close(): Promise<void>;
 }
 
@@ -67,6 +70,7 @@ export async function openWorld(): Promise<World> {
   );
   const content = new Map<Digest, BuiltImage | BuiltIndex>();
   const closing: (() => unknown)[] = [];
+  const { jobs, held } = watchHolds(store.jobs);
 
   return {
     store,
@@ -114,7 +118,7 @@ export async function openWorld(): Promise<World> {
       const runner = createScanRunner(
         { pollMs: 10, ...options },
         {
-          jobs: store.jobs,
+          jobs,
           scanners,
           targets: { openTarget: async (repository, digest) => targetOf(content, repository, digest) },
           facts: store.facts,
@@ -125,10 +129,34 @@ export async function openWorld(): Promise<World> {
       closing.push(runner.close);
       return runner;
     },
+    isScanning: () => held.size > 0,
     async close() {
       for (const close of closing.reverse()) await close();
       await store.close();
       rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+function watchHolds(jobs: ScanJobs): { readonly jobs: ScanJobs; readonly held: ReadonlySet<Digest> } {
+  const held = new Set<Digest>();
+  const givesBack =
+    <Rest extends readonly unknown[]>(call: (digest: Digest, ...rest: Rest) => Promise<void>) =>
+    async (digest: Digest, ...rest: Rest): Promise<void> => {
+      await call(digest, ...rest);
+      held.delete(digest);
+    };
+  return {
+    held,
+    jobs: {
+      ...jobs,
+      async take(nowMs, leaseMs) {
+        const job = await jobs.take(nowMs, leaseMs);
+        if (job) held.add(job.digest);
+        return job;
+      },
+      finish: givesBack(jobs.finish),
+      retry: givesBack(jobs.retry),
     },
   };
 }
