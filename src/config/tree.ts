@@ -80,7 +80,7 @@ function childOf(value: RawValue | undefined, step: string | number): RawValue |
   return isMap(value) && typeof step === 'string' ? value[step] : undefined;
 }
 
-export function isMap(value: RawValue | undefined): value is RawMap {
+function isMap(value: RawValue | undefined): value is RawMap {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 

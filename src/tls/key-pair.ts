@@ -75,8 +75,3 @@ export function keyIdOf(publicKey: KeyObject): Uint8Array {
 export function publicKeyOf(privateKey: KeyObject): KeyObject {
   return createPublicKey(privateKey);
 }
-
-/** Whether the certificate speaks of this private key. */
-export function belongTogether(certificate: X509Certificate, privateKey: KeyObject): boolean {
-  return certificate.checkPrivateKey(privateKey);
-}

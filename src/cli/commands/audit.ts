@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { type Damage, verifyLog } from '../../audit/index.ts';
-import { parseDuration } from '../../base/index.ts';
+import { parseDuration, systemClock } from '../../base/index.ts';
 import { asRecord, CommandFailed, listIn } from '../client.ts';
 import { plainText, table } from '../output.ts';
 import { type Invocation, type Printed, withSession } from '../run-command.ts';
@@ -76,7 +76,7 @@ async function search({ client }: Invocation, options: SearchOptions): Promise<P
 
 function sinceOf(text: string): string {
   const backMs = parseDuration(text);
-  const atMs = backMs === undefined ? Date.parse(text) : Date.now() - backMs;
+  const atMs = backMs === undefined ? Date.parse(text) : systemClock.nowMs() - backMs;
   if (Number.isNaN(atMs))
     throw new CommandFailed(`--since ${plainText(text)}: write 2h, 7d or 2026-11-24T00:00:00Z`);
   return new Date(atMs).toISOString();
