@@ -2,8 +2,8 @@ import { lookup as systemLookup } from 'node:dns';
 import { BlockList, isIP, type LookupFunction } from 'node:net';
 
 /**
- * Addresses to which a redirect never leads unless its origin is configured: this host, the networks around it,
- * cloud metadata services, multicast, and the IPv6 forms that only wrap an IPv4 address.
+ * Addresses to which a redirect never leads unless its origin is configured: this host, the networks around
+ * it, cloud metadata services, multicast, and the IPv6 forms that only wrap an IPv4 address.
  * @see IANA special-purpose address registries (RFC 6890 and its updates)
  */
 const RESERVED_V4: readonly (readonly [string, number])[] = [
@@ -58,8 +58,9 @@ export class AddressRefused extends Error {
 }
 
 /**
- * A resolver for connections that must stay outside: the addresses it hands over are the ones connected to, so no
- * second answer of the name server can come between check and use. One reserved address among several refuses all.
+ * A resolver for connections that must stay outside: the addresses it hands over are the ones connected to,
+ * so no second answer of the name server can come between check and use. One reserved address among several
+ * refuses all.
  */
 export function publicLookup(lookup: LookupFunction = systemLookup): LookupFunction {
   return (hostname, options, callback) => {

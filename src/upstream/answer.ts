@@ -24,7 +24,8 @@ export interface OpenAnswer {
 }
 
 /**
- * A header that may stand once only. Given twice, two readers could believe different ones, so it is no answer.
+ * A header that may stand once only. Given twice, two readers could believe different ones, so it is no
+ * answer.
  * @throws {UpstreamUnavailable}
  */
 export function headerOf(answer: { readonly headers: AnswerHeaders }, name: string): string | undefined {
@@ -108,7 +109,9 @@ const CODES: ReadonlyMap<unknown, OciCode> = new Map(
   ).map((code) => [code, code]),
 );
 
-/** What an error body says first, as far as we know its code. Its message is not passed on: it may name hosts. */
+/**
+ * What an error body says first, as far as we know its code. Its message is not passed on: it may name hosts.
+ */
 export function errorOf(answer: WholeAnswer): { readonly code?: OciCode; readonly detail?: JsonValue } {
   const json = parseStrictJson(answer.bytes);
   const errors = json.ok ? memberOf(json.value, 'errors') : undefined;

@@ -42,7 +42,9 @@ export async function openBlob(
   }
 }
 
-/** Passes on exactly `size` bytes: one too many or an early end destroys the stream (threats, chapter 0.7). */
+/**
+ * Passes on exactly `size` bytes: one too many or an early end destroys the stream (threats, chapter 0.7).
+ */
 function exactly(body: Readable, size: number): Readable {
   let rest = size;
   const guard = new Transform({

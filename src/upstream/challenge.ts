@@ -10,8 +10,8 @@ const QUOTED = /^"((?:[^"\\]|\\.)*)"/;
 const CHALLENGES_MAX = 8;
 
 /**
- * Reads WWW-Authenticate: several challenges with their parameters, quoted or not. What cannot be read ends the
- * list, so that a half-understood challenge is never acted upon.
+ * Reads WWW-Authenticate: several challenges with their parameters, quoted or not. What cannot be read ends
+ * the list, so that a half-understood challenge is never acted upon.
  * @see RFC 9110, 11.6.1
  */
 export function parseChallenges(header: string): readonly Challenge[] {

@@ -45,7 +45,10 @@ export function createClient(target: Target, parts: UpstreamParts): Client {
       ),
   });
 
-  /** One request, one answer. A request that may be repeated is, once, when it met a broken connection or a 5xx. */
+  /**
+   * One request, one answer. A request that may be repeated is, once, when it met a broken connection or a
+   * 5xx.
+   */
   async function send(url: URL, exchange: Sendable, authorization: string | undefined, signal: AbortSignal) {
     for (let attempt = 1; ; attempt += 1) {
       const isLast = attempt > 1 || !REPEATABLE.includes(exchange.method);
@@ -85,7 +88,9 @@ export function createClient(target: Target, parts: UpstreamParts): Client {
     return { status: answer.statusCode, headers: answer.headers, body: answer.body };
   }
 
-  /** To the upstream itself, with our credential; once more when it says what it wants, never a third time. */
+  /**
+   * To the upstream itself, with our credential; once more when it says what it wants, never a third time.
+   */
   async function sendSigned(url: URL, exchange: Exchange, signal: AbortSignal): Promise<OpenAnswer> {
     const first = await send(url, exchange, await signIn.authorizationFor(exchange.scopes), signal);
     if (first.status !== 401) {
@@ -160,7 +165,10 @@ function redirectTarget(answer: OpenAnswer, from: URL): URL {
   return next;
 }
 
-/** Runs the work under one deadline, which covers waiting for a connection, redirects, sign-in and small bodies. */
+/**
+ * Runs the work under one deadline, which covers waiting for a connection, redirects, sign-in and small
+ * bodies.
+ */
 async function withDeadline<T>(waitMsMax: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const deadline = new AbortController();
   const timer = setTimeout(() => deadline.abort(upstreamAway('does not answer in time')), waitMsMax);

@@ -44,7 +44,9 @@ export function createDispatchers(target: Target, parts: UpstreamParts): Dispatc
   };
 }
 
-/** The address in a URL is looked at here; that of a host name by the resolver when the connection is made. */
+/**
+ * The address in a URL is looked at here; that of a host name by the resolver when the connection is made.
+ */
 function refuseForeign(url: URL, target: Target): void {
   if (target.isTls && url.protocol !== 'https:') throw upstreamBroken('a redirect from https to http');
   const host = url.hostname.replace(/^\[|\]$/g, '');

@@ -2,8 +2,8 @@ import { Fault } from '../oci/index.ts';
 import { AddressRefused } from './addresses.ts';
 
 /**
- * The registry behind us did not give a usable answer. `DG_UPSTREAM_UNAVAILABLE` (503, or 429 where it asked for
- * patience): it did not answer, or not now. `DG_UPSTREAM_PROTOCOL` (502): it answered what it must not.
+ * The registry behind us did not give a usable answer. `DG_UPSTREAM_UNAVAILABLE` (503, or 429 where it asked
+ * for patience): it did not answer, or not now. `DG_UPSTREAM_PROTOCOL` (502): it answered what it must not.
  * `DG_UPSTREAM_SIGN_IN` (502): it does not accept our own credential.
  */
 export class UpstreamUnavailable extends Fault {
@@ -60,7 +60,10 @@ export function upstreamBusy(status: number, retryAfter: string | undefined): Up
   );
 }
 
-/** A connection that ended under a request: what a kept connection does when the other side closed it meanwhile. */
+/**
+ * A connection that ended under a request: what a kept connection does when the other side closed it
+ * meanwhile.
+ */
 export function isBrokenConnection(error: unknown): boolean {
   return ['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET'].includes(codeOf(error));
 }

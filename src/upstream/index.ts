@@ -1,6 +1,6 @@
 /**
- * Speaks to the registry behind us: streams uploads through a fenced http-proxy, asks everything else itself, and
- * believes no answer it has not checked. Implements the port `Source` of content/. Entered by app/.
+ * Speaks to the registry behind us: streams uploads through a fenced http-proxy, asks everything else itself,
+ * and believes no answer it has not checked. Implements the port `Source` of content/. Entered by app/.
  */
 export type { UpstreamOptions, UpstreamParts } from './options.ts';
 export { createUpstream } from './upstream.ts';

@@ -22,8 +22,9 @@ const ANSWERS_MAX = 1000;
 const READING_MS = 5 * SECOND_MS;
 
 /**
- * Tags and repositories in byte order, page by page. Registries sort in other orders (docker-registry's catalog
- * puts `a/b` before `a-b`), some ignore `n` and `last`: so a list is read whole, sorted here, and cut here.
+ * Tags and repositories in byte order, page by page. Registries sort in other orders (docker-registry's
+ * catalog puts `a/b` before `a-b`), some ignore `n` and `last`: so a list is read whole, sorted here, and cut
+ * here.
  */
 export interface Lists {
   /** @returns `undefined` when the upstream knows no such repository. */
@@ -84,9 +85,13 @@ async function readAll<T extends string>(client: Client, list: List<T>): Promise
   const entries = new Set<T>();
   let last: string | undefined;
   for (let answers = 0; answers < ANSWERS_MAX; answers += 1) {
+    const query = new URLSearchParams({
+      n: String(ENTRIES_PER_ANSWER),
+      ...(last === undefined ? {} : { last }),
+    });
     const answer = await client.fetch({
       method: 'GET',
-      path: `${list.path}?${new URLSearchParams({ n: String(ENTRIES_PER_ANSWER), ...(last === undefined ? {} : { last }) })}`,
+      path: `${list.path}?${query}`,
       scopes: [list.scope],
       bytesMax: LIST_BYTES_MAX,
     });
@@ -110,7 +115,10 @@ function byBytes(one: string, other: string): number {
   return one < other ? -1 : one > other ? 1 : 0;
 }
 
-/** @throws {UpstreamUnavailable} not the JSON that the spec describes. `null` is what Go prints for no entries. */
+/**
+ * @throws {UpstreamUnavailable} not the JSON that the spec describes. `null` is what Go prints for no
+ * entries.
+ */
 function textsIn(answer: WholeAnswer, member: string): readonly string[] {
   bodyLengthOf(answer);
   const json = parseStrictJson(answer.bytes);
@@ -122,7 +130,9 @@ function textsIn(answer: WholeAnswer, member: string): readonly string[] {
   return list;
 }
 
-/** Of the Link header only the `last` of its `rel="next"` is taken; where it points does not matter (P-06). */
+/**
+ * Of the Link header only the `last` of its `rel="next"` is taken; where it points does not matter (P-06).
+ */
 function nextLast(answer: WholeAnswer): string | undefined {
   const link: string | string[] | undefined = answer.headers.link;
   const text = Array.isArray(link) ? link.join(', ') : (link ?? '');

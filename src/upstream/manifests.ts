@@ -21,7 +21,9 @@ import { upstreamBroken } from './faults.ts';
 import { manifestPath, scopeOf } from './paths.ts';
 import { refusalFor } from './refusals.ts';
 
-/** All four types, so that the upstream never picks a child of an index or converts to schema 1 for us (V-09). */
+/**
+ * All four types, so that the upstream never picks a child of an index or converts to schema 1 for us (V-09).
+ */
 const ACCEPT = { accept: MANIFEST_TYPES.join(', ') };
 
 export async function resolveTag(
@@ -74,7 +76,10 @@ async function fetchManifest(
   return answer;
 }
 
-/** docker-registry 2.8.2 answers 500 when a blob's digest is asked for as a manifest: no such manifest is there. */
+/**
+ * docker-registry 2.8.2 answers 500 when a blob's digest is asked for as a manifest: no such manifest is
+ * there.
+ */
 async function isBlobInstead(
   client: Client,
   repository: Repository,
@@ -102,7 +107,10 @@ function digestOf(bytes: Uint8Array, algorithm: 'sha256' | 'sha512'): Digest {
   return digestIn(`${algorithm}:${createHash(algorithm).update(bytes).digest('hex')}`);
 }
 
-/** The stated type where it is a manifest's; what a plain file server states instead is replaced by the one inside. */
+/**
+ * The stated type where it is a manifest's; what a plain file server states instead is replaced by the one
+ * inside.
+ */
 function mediaTypeFor(answer: WholeAnswer): string {
   const stated = mediaTypeOf(headerOf(answer, 'content-type'));
   if (stated !== undefined && (MANIFEST_TYPES.includes(stated) || isSchema1Type(stated))) return stated;
@@ -121,8 +129,8 @@ export interface ManifestPush {
 }
 
 /**
- * By each tag; without one, or by another algorithm than the one registries reckon with, by the digest first, so
- * that no tag ever names what cannot be asked by its digest.
+ * By each tag; without one, or by another algorithm than the one registries reckon with, by the digest first,
+ * so that no tag ever names what cannot be asked by its digest.
  */
 export async function pushManifest(client: Client, push: ManifestPush): Promise<Refusal | undefined> {
   const isByTag = push.tags.length > 0 && algorithmOf(push.digest) === 'sha256';
@@ -172,7 +180,8 @@ export async function removeManifest(
 ): Promise<Refusal | undefined> {
   const unknown = refuse('MANIFEST_UNKNOWN', 'this repository holds no such manifest');
   const path = manifestPath(repository, digest);
-  // docker-registry 2.8.2 takes DELETE manifests/DIGEST of a blob, answers 202 and unlinks the blob: so first ask.
+  // docker-registry 2.8.2 takes DELETE manifests/DIGEST of a blob, answers 202 and unlinks the blob: so first
+  // ask.
   const head = await client.fetch({
     method: 'HEAD',
     path,

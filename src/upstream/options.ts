@@ -20,7 +20,10 @@ export interface UpstreamOptions {
   readonly ca?: string;
   readonly username?: string;
   readonly password?: string;
-  /** Origins, beside the upstream's own, to which a Bearer challenge may send the password: `https://auth.corp`. */
+  /**
+   * Origins, beside the upstream's own, to which a Bearer challenge may send the password:
+   * `https://auth.corp`.
+   */
   readonly tokenRealms?: readonly string[];
   /** Origins to which a redirect is followed although their address is private: `http://store.corp:9000`. */
   readonly redirectOrigins?: readonly string[];

@@ -3,7 +3,8 @@ import { upstreamBroken } from './faults.ts';
 
 /*
  * Every path sent upstream is written here from parsed parts, whose alphabets need no escaping; nothing of a
- * client's URL is ever passed on (threats, chapter 0.3: proxies and registries read the same URL differently).
+ * client's URL is ever passed on (threats, chapter 0.3: proxies and registries read the same URL
+ * differently).
  */
 
 export const manifestPath = (repository: Repository, reference: Tag | Digest) =>
@@ -44,8 +45,9 @@ export function printState(place: UploadPlace): string {
 }
 
 /**
- * Reads the Location of an upload. Only path and query are taken from it, so the scheme may differ (a registry
- * behind a TLS proxy often says http), but a foreign host is refused: the upload would be another one's.
+ * Reads the Location of an upload. Only path and query are taken from it, so the scheme may differ (a
+ * registry behind a TLS proxy often says http), but a foreign host is refused: the upload would be another
+ * one's.
  *
  * @throws {UpstreamUnavailable}
  */

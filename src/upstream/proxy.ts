@@ -9,11 +9,11 @@ import type { Target } from './options.ts';
 import { UploadMeter } from './upload-meter.ts';
 
 /**
- * The fence around `http-proxy` 1.18.1, through which the bodies of uploads stream. The package has unpatched holes
- * (threats, chapter 0): it forwards what a client wrote, body, path and headers, and does not notice a cut. So it
- * never gets a client's request. It gets one of our own making (method POST, PUT or PATCH, a path of ours, headers
- * from the list below, no body), a metered copy of the body as a separate stream, and no response to write to: the
- * answer comes back as a value. Nothing else in the house touches the package.
+ * The fence around `http-proxy` 1.18.1, through which the bodies of uploads stream. The package has unpatched
+ * holes (threats, chapter 0): it forwards what a client wrote, body, path and headers, and does not notice a
+ * cut. So it never gets a client's request. It gets one of our own making (method POST, PUT or PATCH, a path
+ * of ours, headers from the list below, no body), a metered copy of the body as a separate stream, and no
+ * response to write to: the answer comes back as a value. Nothing else in the house touches the package.
  */
 export interface UploadProxy {
   /** @throws {UpstreamUnavailable} no answer, or none that can be used. */
@@ -53,7 +53,8 @@ export function createUploadProxy(target: Target): UploadProxy {
     : new HttpAgent({ keepAlive: false });
   return {
     async send(call) {
-      // The package would smuggle the body of a DELETE or OPTIONS (CVE-2026-29057): a bug of ours must not reach it.
+      // The package would smuggle the body of a DELETE or OPTIONS (CVE-2026-29057): a bug of ours must not
+      // reach it.
       if (!METHODS.includes(call.method)) throw new Error(`${call.method} is no method of an upload`);
       return new UploadExchange(target, agent, call).run();
     },
@@ -61,7 +62,9 @@ export function createUploadProxy(target: Target): UploadProxy {
   };
 }
 
-/** One upload request: settles exactly once, and then holds neither the client's request nor the connection. */
+/**
+ * One upload request: settles exactly once, and then holds neither the client's request nor the connection.
+ */
 class UploadExchange {
   readonly #target: Target;
   readonly #agent: HttpAgent;
@@ -70,6 +73,7 @@ class UploadExchange {
   readonly #meter: UploadMeter;
   readonly #settled = Promise.withResolvers<UploadOutcome>();
   #timer: NodeJS.Timeout | undefined;
+  #isConnected = false;
 
   constructor(target: Target, agent: HttpAgent, call: UploadCall) {
     this.#target = target;
@@ -86,9 +90,7 @@ class UploadExchange {
     request.on('close', this.#onCut);
     this.#meter.on('wrong', (problem: 'short' | 'long') => this.#endBody(problem));
     this.#meter.on('passed', () => this.#timer?.refresh());
-    this.#meter.on('end', () =>
-      this.#arm(this.#call.waitMsMax, () => this.#fail(upstreamAway('does not answer in time'))),
-    );
+    this.#meter.on('end', () => this.#onProgress());
     this.#arm(this.#target.timeouts.connectMs, () => this.#fail(upstreamAway('cannot be reached')));
     this.#startProxy();
     request.pipe(this.#meter);
@@ -105,7 +107,8 @@ class UploadExchange {
       target: { protocol: isTls ? 'https:' : 'http:', host: hostname, hostname, port },
       agent: this.#agent,
       secure: true,
-      // The path is sent as it is, joined to nothing; the body is the metered copy; the answer is ours to read.
+      // The path is sent as it is, joined to nothing; the body is the metered copy; the answer is ours to
+      // read.
       toProxy: true,
       prependPath: false,
       buffer: this.#meter,
@@ -116,11 +119,19 @@ class UploadExchange {
     proxy.web(this.#derived, new ServerResponse(this.#derived), {}, (error) => this.#fail(faultOf(error)));
   }
 
-  /** Connected: from now on silence in the middle of the body is what ends it. */
   #watchConnection(outgoing: ClientRequest): void {
     outgoing.socket?.once(this.#target.isTls ? 'secureConnect' : 'connect', () => {
-      if (!this.#meter.readableEnded) this.#arm(this.#target.timeouts.idleMs, () => this.#onSilence());
+      this.#isConnected = true;
+      this.#onProgress();
     });
+  }
+
+  /** What is waited for changes: first the connection, then the body, then the answer. */
+  #onProgress(): void {
+    // A small body ends in memory before there is a connection to carry it.
+    if (!this.#isConnected) return;
+    if (!this.#meter.readableEnded) this.#arm(this.#target.timeouts.idleMs, () => this.#onSilence());
+    else this.#arm(this.#call.waitMsMax, () => this.#fail(upstreamAway('does not answer in time')));
   }
 
   #onSilence(): void {
@@ -168,7 +179,8 @@ class UploadExchange {
     request.off('error', this.#onCut);
     request.off('close', this.#onCut);
     request.unpipe(this.#meter);
-    // The package's own way to let go of its connection; after a whole answer there is nothing left to let go of.
+    // The package's own way to let go of its connection; after a whole answer there is nothing left to let go
+    // of.
     this.#derived.emit('aborted');
     this.#meter.destroy();
   }

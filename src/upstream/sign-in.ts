@@ -107,8 +107,8 @@ function readMode(header: string, target: Target, basic: string | undefined): Mo
 }
 
 /**
- * The realm decides where our password goes, and the upstream, or whoever speaks in its name, writes it: so only
- * origins on the list are taken, the same host under another port or scheme is another origin.
+ * The realm decides where our password goes, and the upstream, or whoever speaks in its name, writes it: so
+ * only origins on the list are taken, the same host under another port or scheme is another origin.
  */
 function readRealm(text: string | undefined, target: Target): URL {
   const realm = text !== undefined && URL.canParse(text) ? new URL(text) : undefined;

@@ -1,8 +1,8 @@
 import { Transform, type TransformCallback } from 'node:stream';
 
 /**
- * Counts an upload's bytes on their way. A body of another length than announced is not finished: the upstream
- * sees a broken connection, never a shorter or longer upload that looks whole.
+ * Counts an upload's bytes on their way. A body of another length than announced is not finished: the
+ * upstream sees a broken connection, never a shorter or longer upload that looks whole.
  *
  * Emits `passed` after each chunk and `wrong` with `short` or `long`, after which it passes nothing more.
  */

@@ -1,14 +1,6 @@
 import type { UploadBody, UploadProgress } from '../content/index.ts';
-import {
-  algorithmOf,
-  type Digest,
-  type DigestAlgorithm,
-  parseDigest,
-  type Refusal,
-  type Repository,
-  refuse,
-} from '../oci/index.ts';
-import { errorOf, faultFor, headerOf, type WholeAnswer } from './answer.ts';
+import { type Digest, type DigestAlgorithm, type Refusal, type Repository, refuse } from '../oci/index.ts';
+import { faultFor, headerOf, type WholeAnswer } from './answer.ts';
 import { findBlob } from './blobs.ts';
 import type { Client } from './client.ts';
 import { upstreamBroken, upstreamSignInFailed } from './faults.ts';
@@ -22,8 +14,14 @@ import {
   uploadsPath,
   withDigest,
 } from './paths.ts';
-import type { BodyProblem, UploadProxy } from './proxy.ts';
-import { refusalFor } from './refusals.ts';
+import type { UploadProxy } from './proxy.ts';
+import {
+  BODY_REFUSALS,
+  offsetIn,
+  refuseOtherDigest,
+  UPLOAD_UNKNOWN,
+  uploadRefusal,
+} from './upload-answers.ts';
 
 export interface UploadParts {
   readonly client: Client;
@@ -31,8 +29,6 @@ export interface UploadParts {
   readonly upstream: URL;
   readonly timeouts: UpstreamTimeouts;
 }
-
-const UNKNOWN = refuse('BLOB_UPLOAD_UNKNOWN', 'this repository knows no such upload: begin it again');
 
 export async function startUpload(
   { client, upstream }: UploadParts,
@@ -51,7 +47,7 @@ export async function mountBlob(
   from: Repository,
   digest: Digest,
 ): Promise<{ readonly size: number } | undefined> {
-  const path = `${uploadsPath(repository)}?mount=${encodeURIComponent(digest)}&from=${encodeURIComponent(from)}`;
+  const path = `${uploadsPath(repository)}?${new URLSearchParams({ mount: digest, from })}`;
   const scopes = [scopeOf(repository, 'pull,push'), scopeOf(from, 'pull')];
   const answer = await parts.client.fetch({ method: 'POST', path, scopes });
   if (answer.status === 201) {
@@ -74,7 +70,7 @@ export async function appendUpload(
   body: UploadBody,
 ): Promise<UploadProgress | Refusal> {
   const place = parseState(state);
-  if (!place) return UNKNOWN;
+  if (!place) return UPLOAD_UNKNOWN;
   const current = await checkChunk(parts, repository, place, body);
   if ('code' in current) return current;
   const sent = await sendBody(parts, repository, 'PATCH', current.path, body, parts.timeouts.answerMs);
@@ -93,7 +89,7 @@ export async function finishUpload(
   body: UploadBody,
 ): Promise<{ readonly size: number } | Refusal> {
   const place = parseState(state);
-  if (!place) return UNKNOWN;
+  if (!place) return UPLOAD_UNKNOWN;
   const current = await checkChunk(parts, repository, place, body);
   if ('code' in current) return current;
   const path = withDigest(current.path, digest);
@@ -169,8 +165,8 @@ async function locate(
 }
 
 /**
- * Where a chunk says where it belongs, that is held against what the upstream has now: docker-registry 2.8.2 reads
- * no Content-Range and would append it anywhere.
+ * Where a chunk says where it belongs, that is held against what the upstream has now: docker-registry 2.8.2
+ * reads no Content-Range and would append it anywhere.
  */
 async function checkChunk(
   { client, upstream }: UploadParts,
@@ -184,7 +180,7 @@ async function checkChunk(
     return refuse('SIZE_INVALID', 'Content-Range and Content-Length of the chunk do not agree');
   }
   const current = await locate(client, upstream, repository, place);
-  if (!current) return UNKNOWN;
+  if (!current) return UPLOAD_UNKNOWN;
   if (current.offset === range.first) return current;
   return refuse(
     'BLOB_UPLOAD_INVALID',
@@ -219,54 +215,6 @@ async function sendBody(
     throw upstreamSignInFailed('it refuses the credential');
   }
   return outcome;
-}
-
-const BODY_REFUSALS: Readonly<Record<BodyProblem, Refusal>> = {
-  cut: refuse('BLOB_UPLOAD_INVALID', 'the body of the upload broke off'),
-  short: refuse('SIZE_INVALID', 'the body of the upload is shorter than announced'),
-  long: refuse('SIZE_INVALID', 'the body of the upload is longer than announced'),
-  stalled: refuse('BLOB_UPLOAD_INVALID', 'the body of the upload stood still for too long', { status: 408 }),
-};
-
-function uploadRefusal(answer: WholeAnswer): Refusal {
-  const { code } = errorOf(answer);
-  if (code === 'DIGEST_INVALID') {
-    return refuse('DIGEST_INVALID', 'the uploaded bytes do not have the digest that was given');
-  }
-  return refusalFor(answer, {
-    400: refuse(
-      code === 'SIZE_INVALID' ? code : 'BLOB_UPLOAD_INVALID',
-      'the registry behind this gateway does not take the chunk',
-    ),
-    // docker-registry also says 404 to an upload that went on meanwhile (its code is BLOB_UPLOAD_INVALID).
-    404: UNKNOWN,
-    413: refuse('SIZE_INVALID', 'the blob is larger than the registry behind this gateway takes', {
-      status: 413,
-    }),
-    416: refuse('BLOB_UPLOAD_INVALID', 'the chunk is out of order', { status: 416 }),
-  });
-}
-
-/**
- * Bytes received so far, by the answer's Range. `0-0` is what an empty upload and one of a single byte both say:
- * there what we know decides.
- */
-function offsetIn(answer: WholeAnswer, known: number): number {
-  const range = headerOf(answer, 'range');
-  if (range === undefined) return known;
-  const last = /^(?:bytes[ =])?0-(\d{1,15})$/.exec(range)?.[1];
-  if (last === undefined) throw upstreamBroken('a malformed Range');
-  return last === '0' ? Math.min(known, 1) : Number(last) + 1;
-}
-
-function refuseOtherDigest(answer: WholeAnswer, digest: Digest): void {
-  const header = headerOf(answer, 'docker-content-digest');
-  if (header === undefined) return;
-  const stated = parseDigest(header);
-  if (!stated) throw upstreamBroken('a malformed Docker-Content-Digest');
-  if (algorithmOf(stated) === algorithmOf(digest) && stated !== digest) {
-    throw upstreamBroken('another digest than that of the blob');
-  }
 }
 
 function progressOf(place: UploadPlace): UploadProgress {

@@ -9,8 +9,8 @@ import { createUploadProxy } from './proxy.ts';
 import { appendUpload, cancelUpload, findUpload, finishUpload, mountBlob, startUpload } from './uploads.ts';
 
 /**
- * The registry behind us, over http or https. It speaks in our own name only: nothing a client sent but the bytes
- * of an upload ever reaches it.
+ * The registry behind us, over http or https. It speaks in our own name only: nothing a client sent but the
+ * bytes of an upload ever reaches it.
  *
  * @throws {StartError} an option that cannot be meant.
  */

@@ -41,7 +41,9 @@ export interface DockerRegistry {
 
 const START_MS_MAX = 15_000;
 
-/** Starts a real `docker-registry` process on a free loopback port, its files below the temporary directory. */
+/**
+ * Starts a real `docker-registry` process on a free loopback port, its files below the temporary directory.
+ */
 export async function startDockerRegistry(options: DockerRegistryOptions = {}): Promise<DockerRegistry> {
   const folder = await mkdtemp(join(tmpdir(), 'dockgate-registry-'));
   // Another process may take the free port before the registry listens on it: then once more with another.

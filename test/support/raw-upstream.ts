@@ -24,9 +24,9 @@ export interface RawUpstream {
 }
 
 /**
- * A stub upstream on a raw socket: it can answer what no HTTP library would, and its log of bytes is the witness
- * of what was really sent. `answer` is called for each head; a head inside a body counts only when the framing
- * makes it one, as it would at a registry.
+ * A stub upstream on a raw socket: it can answer what no HTTP library would, and its log of bytes is the
+ * witness of what was really sent. `answer` is called for each head; a head inside a body counts only when
+ * the framing makes it one, as it would at a registry.
  */
 export async function startRawUpstream(
   answer: (request: RawRequest, socket: Socket, body: Promise<string>) => void | Promise<void>,
@@ -66,7 +66,9 @@ export async function startRawUpstream(
   };
 }
 
-/** Splits a byte stream into requests by Content-Length and chunked framing, as strictly as a registry would. */
+/**
+ * Splits a byte stream into requests by Content-Length and chunked framing, as strictly as a registry would.
+ */
 class RequestReader {
   #rest = '';
   #finishBody: ((body: string) => void) | undefined;

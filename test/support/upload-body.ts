@@ -3,7 +3,9 @@ import { createServer, type IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
 import type { UploadBody } from '../../src/content/index.ts';
 
-/** A real incoming request, as the gateway hands it to a source, with the socket of the client that sent it. */
+/**
+ * A real incoming request, as the gateway hands it to a source, with the socket of the client that sent it.
+ */
 export interface ReceivedUpload {
   readonly body: UploadBody;
   readonly request: IncomingMessage;

@@ -16,8 +16,9 @@ import { receiveUpload, type UploadShape } from '../support/upload-body.ts';
 import { benchOf } from './bench.ts';
 
 /*
- * Threats, chapter 0: each hole of http-proxy 1.18.1 twice. First the bare package, which must still have it (when
- * one of these fails, the package was mended and the fence can be looked at again); then our fence around it.
+ * Threats, chapter 0: each hole of http-proxy 1.18.1 twice. First the bare package, which must still have it
+ * (when one of these fails, the package was mended and the fence can be looked at again); then our fence
+ * around it.
  */
 
 const OK = 'HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n';
@@ -46,8 +47,8 @@ async function startBareFront(
     outgoing.removeHeader('authorization');
   });
   proxy.on('error', (_error, _request, response) => response.destroy());
-  // Node drops the connection when it reads the first answer; a front that is busy just then reads it later, and
-  // the registry has time for the second request.
+  // Node drops the connection when it reads the first answer; a front that is busy just then reads it later,
+  // and the registry has time for the second request.
   const pause = new Int32Array(new SharedArrayBuffer(4));
   if (options.isBusy) proxy.on('proxyRes', () => void Atomics.wait(pause, 0, 0, 200));
   const front = createServer((request, response) => {
@@ -134,7 +135,10 @@ async function openRegistry() {
 
 const TIMEOUTS = { connectMs: 2000, answerMs: 2000, commitMs: 2000, idleMs: 2000 };
 
-/** Sends an upload through the fence as the gateway would, the client's request being as hostile as `shape` says. */
+/**
+ * Sends an upload through the fence as the gateway would, the client's request being as hostile as `shape`
+ * says.
+ */
 async function sendFenced(upstream: RawUpstream, shape: UploadShape, call: Partial<UploadCall> = {}) {
   const proxy = openProxy(upstream);
   const received = await openUpload(shape);
@@ -520,6 +524,20 @@ describe('the body of an upload', () => {
     const received = await openUpload({ chunks: [Buffer.alloc(32 * 1024 * 1024)], ending: 'open' });
     const call = { method: 'PATCH', path: STATE, authorization: undefined, waitMsMax: 1000 } as const;
     await assert.rejects(proxy.send({ ...call, body: received.body }), { code: 'DG_UPSTREAM_UNAVAILABLE' });
+  });
+
+  it('that is small does not wait for a connection longer than a connection may take (F-32)', async () => {
+    // Speaks no TLS: the connection is never whole.
+    const stub = await openStub(() => undefined);
+    const target = readTarget({
+      url: stub.url.replace('http:', 'https:'),
+      timeouts: { ...TIMEOUTS, connectMs: 60 },
+    });
+    const proxy = createUploadProxy(target);
+    opened.push(() => proxy.close());
+    const { body } = await openUpload({ chunks: ['abc'] });
+    const call = { method: 'PATCH', path: STATE, authorization: undefined, waitMsMax: 60_000 } as const;
+    await assert.rejects(proxy.send({ ...call, body }), { message: /cannot be reached/ });
   });
 
   it('that was taken but is not answered is given up in time (F-32)', async () => {

@@ -24,7 +24,9 @@ function headerOf(request: RawRequest, name: string): string | undefined {
     ?.slice(name.length + 2);
 }
 
-/** A registry that takes the tokens its own service gave; `expires` is what the service says of their life. */
+/**
+ * A registry that takes the tokens its own service gave; `expires` is what the service says of their life.
+ */
 function tokenRegistry(
   log: string[],
   expires: number | undefined,
