@@ -39,7 +39,7 @@ await runChild(async ({ config, version, name }, closing) => {
     { clock, random, logger },
   );
   closing.defer(() => audit.close());
-  const content = await openContent({ directory: paths.content }, { random, logger });
+  const content = await openContent({ directory: paths.content }, { clock, random, logger });
   const linkWrites = remotePart<LinkWrites>(rpc, 'links');
   const sources = openSources(config, paths, {
     content,

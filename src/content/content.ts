@@ -2,7 +2,7 @@ import type { BigIntStats } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { LRUCache } from 'lru-cache';
-import { type Logger, MiB, type Random } from '../base/index.ts';
+import { type Clock, type Logger, MiB, type Random } from '../base/index.ts';
 import type { ByteRange, Digest } from '../oci/index.ts';
 import { isContentOf } from './digests.ts';
 import { ContentMismatch, orUnavailable } from './faults.ts';
@@ -84,8 +84,9 @@ const MEMORY_BYTES_MAX = 64 * MiB;
 /** Opens the content store of a node. */
 export async function openContent(
   options: ContentOptions,
-  parts: { readonly random: Random; readonly logger: Logger },
+  parts: { readonly clock: Clock; readonly random: Random; readonly logger: Logger },
 ): Promise<Content> {
+  const { clock, random } = parts;
   const places = await preparePlaces(options.directory);
   const stored = createStored(places, parts);
   const memory = new LRUCache<Digest, Uint8Array>({
@@ -106,24 +107,22 @@ export async function openContent(
     open: (digest, range) => stored.open(digest, range),
     verify: (digest) => stored.verify(digest),
     list: () => listFiles(places),
-    adopt: (path, digest) => orUnavailable(publish(places, path, digest)),
+    adopt: (path, digest) => orUnavailable(publish(places, path, digest, clock.nowMs())),
     find: async (digest) => sized(await sizeOf(places, digest)),
-    renew: async (digest) => sized(await renewFile(places, digest)),
+    renew: async (digest) => sized(await renewFile(places, digest, clock.nowMs())),
 
     async put(digest, bytes) {
       if (!isContentOf(bytes, digest)) throw new ContentMismatch('the content is not what its digest says');
-      // Read, and so verified: what lies there damaged is replaced.
-      const isThere = (await read(digest, bytes.length)) && (await renewFile(places, digest)) !== undefined;
-      if (isThere) return;
-      await orUnavailable(putBytes(places, parts.random, digest, bytes));
+      // What lies there already is replaced, since it may be damaged or about to be collected.
+      await orUnavailable(putBytes(places, parts, digest, bytes));
       memory.set(digest, bytes);
     },
 
-    fill: createFills({ places, random: parts.random, published: stored.trust }),
+    fill: createFills({ places, clock, random, published: stored.trust }),
 
     async remove(digest, beforeMs = Number.POSITIVE_INFINITY) {
       const isOld = (found: BigIntStats): boolean => Number(found.mtimeMs) < beforeMs;
-      const isRemoved = await removeFile(places, parts.random, digest, isOld);
+      const isRemoved = await removeFile(places, random, digest, isOld);
       if (isRemoved) memory.delete(digest);
       return isRemoved;
     },
@@ -134,12 +133,17 @@ function sized(size: number | undefined): { readonly size: number } | undefined 
   return size === undefined ? undefined : { size };
 }
 
-async function putBytes(places: Places, random: Random, digest: Digest, bytes: Uint8Array): Promise<void> {
+async function putBytes(
+  places: Places,
+  { clock, random }: { readonly clock: Clock; readonly random: Random },
+  digest: Digest,
+  bytes: Uint8Array,
+): Promise<void> {
   const { path, file } = await openTemporary(places, random);
   try {
     await file.writeFile(bytes);
     await file.sync();
-    await publish(places, path, digest);
+    await publish(places, path, digest, clock.nowMs());
   } catch (error) {
     // A disk that is broken may refuse this too; the sweep comes later.
     await rm(path, { force: true }).catch(() => {});

@@ -12,7 +12,7 @@ import {
   rm,
 } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { isErrorWithCode, newId, type Random, syncDirectory } from '../base/index.ts';
+import { isErrorWithCode, MINUTE_MS, newId, type Random, SECOND_MS, syncDirectory } from '../base/index.ts';
 import { algorithmOf, type Digest, hexOf, parseDigest } from '../oci/index.ts';
 import { orUnavailable } from './faults.ts';
 
@@ -23,6 +23,8 @@ export interface Places {
 }
 
 const ALGORITHMS = ['sha256', 'sha512'] as const;
+/** Well below the age at which content is collected (see collectGarbage), so that a link can still be committed. */
+const YOUNG_MS = 15 * MINUTE_MS;
 // No link is followed and no pipe waited for, whoever put one there (threat S-17).
 const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 const CREATE_FLAGS = constants.O_CREAT | constants.O_EXCL | constants.O_RDWR | constants.O_NOFOLLOW;
@@ -83,9 +85,13 @@ export async function openTemporary(
 
 /**
  * Gives a whole, synced file its place. The rename is durable when it resolves; whoever sees the file sees all of it.
+ *
+ * @param nowMs becomes the file's time: it is young from now on, however long its upload took, and garbage collection
+ *   leaves it alone until its link is committed.
  */
-export async function publish(places: Places, path: string, digest: Digest): Promise<void> {
+export async function publish(places: Places, path: string, digest: Digest, nowMs: number): Promise<void> {
   const target = pathOf(places, digest);
+  await lutimes(path, nowMs / SECOND_MS, nowMs / SECOND_MS);
   const parent = dirname(target);
   const made = await mkdir(parent, { recursive: true, mode: 0o700 });
   if (made !== undefined) await chmod(parent, 0o700);
@@ -125,16 +131,18 @@ export async function sizeOf(places: Places, digest: Digest): Promise<number | u
 }
 
 /**
- * Makes a published file young, so that garbage collection leaves it alone for now.
+ * Makes a published file young, so that garbage collection leaves it alone for now. One that is young enough is left
+ * as it is: each change of its times makes every process hash it once more.
  *
  * @returns its size, or `undefined` when there is none.
  */
-export async function renewFile(places: Places, digest: Digest): Promise<number | undefined> {
+export async function renewFile(places: Places, digest: Digest, nowMs: number): Promise<number | undefined> {
   const path = pathOf(places, digest);
-  // The system's clock, as for every other file time: the two are compared.
-  const now = new Date();
-  const isThere = await orAbsent(lutimes(path, now, now).then(() => true));
-  return isThere ? sizeOf(places, digest) : undefined;
+  const found = await orAbsent(lstat(path));
+  if (!found?.isFile()) return undefined;
+  if (found.mtimeMs > nowMs - YOUNG_MS) return found.size;
+  const isThere = await orAbsent(lutimes(path, nowMs / SECOND_MS, nowMs / SECOND_MS).then(() => true));
+  return isThere ? found.size : undefined;
 }
 
 /**

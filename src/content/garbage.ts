@@ -11,6 +11,7 @@ const BATCH = 500;
  * nothing owns it. Whoever is about to link a file renews it first, so that it stays even when `unowned`, which sees
  * the links as they are in one transaction, was asked before (threat F-53).
  *
+ * @param options.beforeMs at least an hour ago: content that is renewed may be up to 15 minutes old already.
  * @returns what was removed, or with `isDryRun` would be.
  */
 export async function collectGarbage(

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type FileHandle, rm } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
-import type { Random } from '../base/index.ts';
+import type { Clock, Random } from '../base/index.ts';
 import { algorithmOf, type ByteRange, type Digest, Fault } from '../oci/index.ts';
 import { digestFrom } from './digests.ts';
 import { ContentCut, ContentMismatch, ContentUnavailable, orUnavailable } from './faults.ts';
@@ -32,6 +32,7 @@ export interface FillSource {
 
 export interface FillParts {
   readonly places: Places;
+  readonly clock: Clock;
   readonly random: Random;
   /** The file under its final name, just published and still open. */
   readonly published: (digest: Digest, file: FileHandle) => Promise<void>;
@@ -63,13 +64,13 @@ export async function startFill(source: FillSource, parts: FillParts): Promise<F
 
 async function store(
   source: FillSource,
-  { places, published }: FillParts,
+  { places, clock, published }: FillParts,
   into: { readonly path: string; readonly file: FileHandle; readonly growth: Growth },
 ): Promise<void> {
   try {
     await receive(source, into.file, into.growth);
     await orUnavailable(into.file.sync());
-    await orUnavailable(publish(places, into.path, source.digest));
+    await orUnavailable(publish(places, into.path, source.digest, clock.nowMs()));
     await published(source.digest, into.file);
     into.growth.finish();
   } catch (error) {

@@ -31,8 +31,12 @@ function checkChunk({ range, contentLength }: UploadBody, before: number): Refus
     return refuse('SIZE_INVALID', 'dockgate: Content-Range and Content-Length of the chunk disagree');
   }
   if (!range || range.first === before) return undefined;
-  const message = `dockgate: the upload stands at ${before} bytes, not at ${range.first}`;
-  const headers = { range: `0-${Math.max(0, before - 1)}` };
+  return outOfOrder(before, `dockgate: the upload stands at ${before} bytes, not at ${range.first}`);
+}
+
+/** @param offset where the upload stands, for the client to go on from there. */
+export function outOfOrder(offset: number, message: string): Refusal {
+  const headers = { range: `0-${Math.max(0, offset - 1)}` };
   return refuse('BLOB_UPLOAD_INVALID', message, { status: 416, headers });
 }
 

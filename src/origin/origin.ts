@@ -19,7 +19,7 @@ import {
   type Repository,
   refuse,
 } from '../oci/index.ts';
-import { appendChunk } from './append.ts';
+import { appendChunk, outOfOrder } from './append.ts';
 import { sealFile } from './seal.ts';
 import { createUploadFiles, type UploadFiles } from './upload-files.ts';
 
@@ -107,8 +107,8 @@ function createPushes(parts: OriginParts): Pick<Source, 'pushManifest' | 'mount'
   const { content, links, linkWrites, clock } = parts;
   return {
     async pushManifest({ repository, digest, bytes, manifest, tags, pushedBy }) {
-      const absentHere = await findAbsent(content, manifest);
-      if (absentHere) return blobUnknown(repository, absentHere);
+      const refusal = await checkNamed(parts, repository, manifest);
+      if (refusal) return refusal;
       await content.put(digest, bytes);
       const result = await linkWrites.linkManifest({
         repository,
@@ -185,9 +185,11 @@ async function withUpload<T>(
 ): Promise<T | Refusal> {
   const result = await uploads.hold(state, work);
   if (result.kind === 'done') return result.value;
-  return result.kind === 'absent'
-    ? refuse('BLOB_UPLOAD_UNKNOWN', 'dockgate: there is no such upload: begin a new one')
-    : refuse('BLOB_UPLOAD_INVALID', 'dockgate: another request is writing to this upload', { status: 416 });
+  const offset = result.kind === 'busy' ? await uploads.sizeOf(state) : undefined;
+  if (offset === undefined) {
+    return refuse('BLOB_UPLOAD_UNKNOWN', 'dockgate: there is no such upload: begin a new one');
+  }
+  return outOfOrder(offset, 'dockgate: another request is writing to this upload');
 }
 
 /** A wrong digest ends the upload: what it holds is not what the client meant, and nobody can tell from where on. */
@@ -206,12 +208,28 @@ async function publishUpload(
   return refuse('DIGEST_INVALID', message);
 }
 
-/** What the manifest names and the disk lacks, although a link says otherwise: damaged, and so removed. */
-async function findAbsent(content: Content, manifest: Manifest): Promise<Digest | undefined> {
-  // Clients fetch a layer with addresses elsewhere there; it need not be here.
-  const needed = namedBy(manifest).filter(({ urls }) => urls.length === 0);
-  const found = await Promise.all(needed.map(({ digest }) => content.find(digest)));
-  return needed.find((_, at) => found[at] === undefined)?.digest;
+/**
+ * Refuses a manifest that names what the repository or the disk lacks (damaged, and so removed), or that states a
+ * wrong size (threat V-16). The disk is asked only about what is linked here: nobody learns what other repositories
+ * hold (threat N-13).
+ */
+async function checkNamed(
+  { content, links }: Pick<OriginParts, 'content' | 'links'>,
+  repository: Repository,
+  manifest: Manifest,
+): Promise<Refusal | undefined> {
+  for (const { digest, size, urls } of namedBy(manifest)) {
+    const linked =
+      (await links.findBlob(repository, digest)) ?? (await links.findManifest(repository, digest));
+    const found = linked && (await content.find(digest));
+    if (found && found.size !== size) {
+      const message = `dockgate: the manifest says ${size} bytes for ${digest}, which has ${found.size}`;
+      return refuse('MANIFEST_INVALID', message);
+    }
+    // Clients fetch a layer with addresses elsewhere there; it need not be here.
+    if (!found && urls.length === 0) return blobUnknown(repository, digest);
+  }
+  return undefined;
 }
 
 function blobUnknown(repository: Repository, missing: Digest): Refusal {

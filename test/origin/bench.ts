@@ -18,6 +18,8 @@ export interface OriginUnderTest extends SourceUnderTest {
   readonly content: Content;
   readonly store: StoreWrites;
   readonly clock: ManualClock;
+  /** Opens the same content once more, as another process would: with nothing in memory. */
+  reopenContent(): Promise<Content>;
 }
 
 /** An embedded registry over a real store and real files in a directory of its own. */
@@ -26,12 +28,14 @@ export async function openOrigin(): Promise<OriginUnderTest> {
   const clock = createManualClock();
   const base = { clock, random: systemRandom, logger: silentLogger };
   const store = await openStoreWrites({ directory }, { ...base, publish: async () => {} });
-  const content = await openContent({ directory: join(directory, 'content') }, base);
+  const reopenContent = () => openContent({ directory: join(directory, 'content') }, base);
+  const content = await reopenContent();
   const parts = { ...base, content, links: store.links, linkWrites: store.links };
   const source = createOrigin({ directory: join(directory, 'uploads'), sessionsMax: 50 }, parts);
   return {
     directory,
     content,
+    reopenContent,
     store,
     clock,
     source,
