@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Logger, silentLogger, systemRandom } from '../../src/base/index.ts';
+import { type Logger, silentLogger, systemClock, systemRandom } from '../../src/base/index.ts';
 import { type Content, digestOf, openContent } from '../../src/content/index.ts';
 import { algorithmOf, type Digest, hexOf } from '../../src/oci/index.ts';
 
@@ -29,7 +29,8 @@ export async function openBench(umask?: number): Promise<ContentBench> {
   const directory = join(root, 'content');
   const errors: string[] = [];
   const logger: Logger = { ...silentLogger, error: (message) => errors.push(message) };
-  const open = (): Promise<Content> => openContent({ directory }, { random: systemRandom, logger });
+  const open = (): Promise<Content> =>
+    openContent({ directory }, { clock: systemClock, random: systemRandom, logger });
   return {
     directory,
     errors,
