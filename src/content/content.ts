@@ -16,7 +16,8 @@ import {
   renewFile,
   sizeOf,
 } from './files.ts';
-import { type Fill, type FillParts, startFill } from './shared-fill.ts';
+import { createFills } from './fills.ts';
+import type { Fill } from './shared-fill.ts';
 import { createStored } from './stored.ts';
 
 /**
@@ -57,6 +58,7 @@ export interface Content {
    * Stores what `start` gives, once for all simultaneous callers of this process.
    * @param size in bytes, as the descriptor says; anything else that arrives fails. Callers who state another size
    *   have a fill of their own, so that a wrong descriptor spoils nobody else's pull.
+   * @throws what `start` throws; who waited for another caller's `start` has then called its own, at most once.
    */
   fill(digest: Digest, size: number, start: () => Promise<Readable>): Promise<Fill>;
   /**
@@ -118,7 +120,7 @@ export async function openContent(
       memory.set(digest, bytes);
     },
 
-    fill: createFills({ places, clock, random, published: stored.trust }),
+    fill: createFills({ places, ...parts, published: stored.trust }, stored),
 
     async remove(digest, beforeMs = Number.POSITIVE_INFINITY) {
       const isOld = (found: BigIntStats): boolean => Number(found.mtimeMs) < beforeMs;
@@ -151,21 +153,4 @@ async function putBytes(
   } finally {
     await file.close();
   }
-}
-
-/** One fill at a time for each content, however many ask for it. */
-function createFills(parts: FillParts): Content['fill'] {
-  const running = new Map<string, Promise<Fill>>();
-  return (digest, size, start) => {
-    const key = `${digest} ${size}`;
-    const known = running.get(key);
-    if (known) return known;
-    const begun = startFill({ digest, size, start }, parts);
-    running.set(key, begun);
-    const forget = (): void => {
-      running.delete(key);
-    };
-    begun.then((fill) => fill.done.then(forget, forget), forget);
-    return begun;
-  };
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type FileHandle, rm } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
-import type { Clock, Random } from '../base/index.ts';
+import type { Clock, Logger, Random } from '../base/index.ts';
 import { algorithmOf, type ByteRange, type Digest, Fault } from '../oci/index.ts';
 import { digestFrom } from './digests.ts';
 import { ContentCut, ContentMismatch, ContentUnavailable, orUnavailable } from './faults.ts';
@@ -34,6 +34,7 @@ export interface FillParts {
   readonly places: Places;
   readonly clock: Clock;
   readonly random: Random;
+  readonly logger: Logger;
   /** The file under its final name, just published and still open. */
   readonly published: (digest: Digest, file: FileHandle) => Promise<void>;
 }
@@ -45,12 +46,18 @@ export interface FillParts {
  * than the digest names always sees a broken transfer (threats V-21, P-09).
  *
  * @throws {ContentUnavailable} no file could be made; `start` was not called.
+ * @throws what `start` throws: nothing was promised to anybody yet, so that its status can still be answered.
  */
 export async function startFill(source: FillSource, parts: FillParts): Promise<Fill> {
   const { digest, size } = source;
   const { path, file } = await orUnavailable(openTemporary(parts.places, parts.random));
+  const body = await source.start().catch(async (error: unknown) => {
+    await file.close();
+    await discard(path);
+    throw faultOf(error);
+  });
   const growth = createGrowth();
-  const done = store(source, parts, { path, file, growth });
+  const done = store({ digest, size, body }, parts, { path, file, growth });
   // Readers hear of a failure through their streams; nobody else needs to wait for it.
   done.catch(() => {});
   const leases = createLeases(file, async () => {
@@ -62,9 +69,15 @@ export async function startFill(source: FillSource, parts: FillParts): Promise<F
   return { size, done, stream: (range) => streamGrowing(leases.take(), growth, spanOf(size, range)) };
 }
 
+interface Arriving {
+  readonly digest: Digest;
+  readonly size: number;
+  readonly body: AsyncIterable<Uint8Array>;
+}
+
 async function store(
-  source: FillSource,
-  { places, clock, published }: FillParts,
+  source: Arriving,
+  { places, clock, logger, published }: FillParts,
   into: { readonly path: string; readonly file: FileHandle; readonly growth: Growth },
 ): Promise<void> {
   try {
@@ -74,19 +87,33 @@ async function store(
     await published(source.digest, into.file);
     into.growth.finish();
   } catch (error) {
-    const fault = error instanceof Fault ? error : new ContentCut(error);
+    const fault = faultOf(error);
     into.growth.fail(fault);
-    // A disk that is broken may refuse this too; the sweep comes later.
-    await rm(into.path, { force: true }).catch(() => {});
+    if (fault instanceof ContentMismatch) {
+      logger.error('a registry sent something else than was asked for', {
+        digest: source.digest,
+        problem: fault.message,
+      });
+    }
+    await discard(into.path);
     throw fault;
   }
 }
 
-async function receive(source: FillSource, file: FileHandle, growth: Growth): Promise<void> {
+/** What is no fault of ours by name is the connection's. */
+function faultOf(error: unknown): Fault {
+  return error instanceof Fault ? error : new ContentCut(error);
+}
+
+async function discard(path: string): Promise<void> {
+  // A disk that is broken may refuse this too; the sweep comes later.
+  await rm(path, { force: true }).catch(() => {});
+}
+
+async function receive(source: Arriving, file: FileHandle, growth: Growth): Promise<void> {
   const hash = createHash(algorithmOf(source.digest));
   let bytes = 0;
-  const body: AsyncIterable<Uint8Array> = await source.start();
-  for await (const chunk of body) {
+  for await (const chunk of source.body) {
     if (bytes + chunk.length > source.size) {
       throw new ContentMismatch('the registry sent more than the manifest says');
     }
