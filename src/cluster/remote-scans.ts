@@ -17,8 +17,15 @@ export function createRemoteScans(rpc: Rpc, offered: readonly string[]): ScanReq
     isOffered: (scanner) => (scanner === '*' ? offered.length > 0 : offered.includes(scanner)),
     request: remote.request,
     async wait(digest, waitMsMax) {
-      const answer = await rpc.call('scans.wait', [digest, waitMsMax], { timeoutMs: waitMsMax + ANSWER_MS });
-      return isWaitAnswer(answer) ? answer : { isDone: false, restMs: ANSWER_MS };
+      try {
+        const answer = await rpc.call('scans.wait', [digest, waitMsMax], {
+          timeoutMs: waitMsMax + ANSWER_MS,
+        });
+        if (isWaitAnswer(answer)) return answer;
+      } catch {
+        // The other side went away while we waited: the scan is in its queue and goes on when it is back.
+      }
+      return { isDone: false, restMs: ANSWER_MS };
     },
   };
 }

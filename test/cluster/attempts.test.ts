@@ -76,8 +76,14 @@ describe('scan requests of a worker', () => {
     assert.deepEqual(rpc.timeouts, [undefined, 25_000]);
   });
 
-  it('fail when the queue is away, and take no nonsense for an end', async () => {
-    await assert.rejects(createRemoteScans(away, []).wait(IMAGE, 1), { code: 'DG_HOUSEKEEPING_UNAVAILABLE' });
+  it('fail when the queue is away', async () => {
+    await assert.rejects(createRemoteScans(away, []).request(APP, IMAGE, 'pull'), {
+      code: 'DG_HOUSEKEEPING_UNAVAILABLE',
+    });
+  });
+
+  it('take neither an interruption nor nonsense for the end of a scan', async () => {
+    assert.equal((await createRemoteScans(away, []).wait(IMAGE, 1)).isDone, false);
     const scans = createRemoteScans(direct({ 'scans.wait': async () => 'yes' }), []);
     assert.equal((await scans.wait(IMAGE, 1)).isDone, false);
   });

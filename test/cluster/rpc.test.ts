@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Change, StartError, silentLogger, systemClock } from '../../src/base/index.ts';
+import { encodeFrame } from '../../src/cluster/frames.ts';
 import {
   connectRpc,
   type RpcClient,
@@ -266,6 +267,18 @@ describe('the line between the processes of a node', () => {
     }
     assert.equal(await client.call('sums.add', [1, 2]), 3);
     assert.equal(server.connectionCount(), 1);
+  });
+
+  it('is closed on a worker that asks and never reads the answers', async () => {
+    const server = await serve({ sums: { large: async () => 'x'.repeat(7 * 1024 * 1024) } });
+    const socket = createConnection(socketPath);
+    socket.on('error', () => {});
+    await until(() => server.connectionCount() === 1);
+    for (let id = 1; id <= 12; id++) {
+      socket.write(encodeFrame({ type: 'call', id, method: 'sums.large', args: [] }));
+    }
+    await until(() => server.connectionCount() === 0);
+    socket.destroy();
   });
 
   describe('carries changes', () => {

@@ -201,6 +201,54 @@ describe('the scan runner', () => {
       assert.equal(await scanOf(image.digest), undefined);
     });
 
+    it('tries again when the content cannot be reached, and says nothing of the image', async () => {
+      let tryCount = 0;
+      const targets = {
+        openTarget: () => {
+          tryCount++;
+          return Promise.reject(AWAY);
+        },
+      };
+      const runner = world.openRunner([scannerThatFinds()], {}, { targets });
+      runner.start();
+      await runner.requests.request(APP, image.digest, 'pull');
+      await untilEmpty();
+      assert.equal(tryCount, 4);
+      assert.equal(await scanOf(image.digest), undefined);
+    });
+
+    it('keeps the job when its report cannot be saved or its end cannot be noted', async () => {
+      const saveReport = () => Promise.reject(AWAY);
+      const finish = () => Promise.reject(AWAY);
+      const scanner = scannerThatFinds();
+      const runner = world.openRunner(
+        [scanner],
+        {},
+        { jobs: { ...world.store.jobs, finish, retry: finish } },
+      );
+      runner.start();
+      await runner.requests.request(APP, image.digest, 'pull');
+      const waiting = runner.requests.wait(image.digest, 50);
+      await until(() => scanner.scanned.length === 1);
+      assert.equal((await waiting).isDone, false);
+      assert.equal(await world.store.jobs.count(), 1);
+      await runner.close();
+      const second = world.openRunner([scanner], {}, { facts: { ...world.store.facts, saveReport } });
+      second.start();
+      await untilEmpty();
+    });
+
+    it('goes on when the queue can be used again', async () => {
+      let tryCount = 0;
+      const take: typeof world.store.jobs.take = (...args) =>
+        ++tryCount < 3 ? Promise.reject(AWAY) : world.store.jobs.take(...args);
+      const scanner = scannerThatFinds();
+      const runner = world.openRunner([scanner], {}, { jobs: { ...world.store.jobs, take } });
+      runner.start();
+      await runner.requests.request(APP, image.digest, 'pull');
+      await until(() => scanner.scanned.length === 1);
+    });
+
     it('calls an image unscannable at which the scanner itself fails every time, V-42', async () => {
       const runner = world.openRunner([scannerThat(() => Promise.reject(new Error('token=secret')))]);
       runner.start();

@@ -290,6 +290,25 @@ describe('verdicts', () => {
     });
   });
 
+  it('that only warn are given although no scan can be asked for', async () => {
+    await world.setPolicies(policyOf(HIGH, { mode: 'warn' }));
+    const scans = { ...scansThatNeverEnd(), request: () => Promise.reject(new Error('away')) };
+    const { verdict } = await world.openVerdicts({ scans }).verdictFor(APP, digestOf('x'), HOLD);
+    assert.equal(verdict.outcome, 'allow');
+  });
+
+  it('are all forgotten when a change names what is no digest', async () => {
+    const memory = memoryInProcess();
+    const verdicts = world.openVerdicts({ scans: scansThatNeverEnd(), memory });
+    const image = await buildImage();
+    await world.push(image);
+    await world.report(image.digest);
+    await verdicts.peek(APP, image.digest);
+    assert.equal(memory.kept.size, 1);
+    world.changes.publish({ topic: 'facts', key: 'something' });
+    assert.equal(memory.kept.size, 0);
+  });
+
   describe('on an index', () => {
     it('admit it by one admitted child, and each child on its own, V-06', async () => {
       const good = await buildImage({ config: { architecture: 'arm64' } });

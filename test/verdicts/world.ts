@@ -22,6 +22,7 @@ import {
   type ScanReport,
   type ScanRunner,
   type ScanRunnerOptions,
+  type ScanRunnerParts,
   type ScanTarget,
   type Verdicts,
   type VerdictsOptions,
@@ -47,7 +48,11 @@ export interface World {
     parts: Pick<VerdictsParts, 'scans'> & Partial<VerdictsParts>,
     options?: VerdictsOptions,
   ): Verdicts;
-  openRunner(scanners: readonly Scanner[], options?: ScanRunnerOptions): ScanRunner;
+  openRunner(
+    scanners: readonly Scanner[],
+    options?: ScanRunnerOptions,
+    parts?: Partial<ScanRunnerParts>,
+  ): ScanRunner;
   /** Whether a runner holds a job now. */
   isScanning(): boolean;
   close(): Promise<void>;
@@ -114,7 +119,7 @@ export async function openWorld(): Promise<World> {
       closing.push(verdicts.close);
       return verdicts;
     },
-    openRunner(scanners, options = {}) {
+    openRunner(scanners, options = {}, others = {}) {
       const runner = createScanRunner(
         { pollMs: 10, ...options },
         {
@@ -124,6 +129,7 @@ export async function openWorld(): Promise<World> {
           facts: store.facts,
           clock,
           logger: silentLogger,
+          ...others,
         },
       );
       closing.push(runner.close);
