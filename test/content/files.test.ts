@@ -25,8 +25,11 @@ describe('the content store', () => {
   it('takes over a finished file, and says when it cannot', async () => {
     const path = join(dirname(bench.directory), 'upload');
     await writeFile(path, 'uploaded');
+    await utimes(path, 1, 1);
     await bench.content.adopt(path, sha256Of('uploaded'));
     assert.deepEqual(await bench.content.find(sha256Of('uploaded')), { size: 8 });
+    // Whose last byte came long ago is young all the same: garbage collection must wait for its link.
+    assert.equal(await bench.content.remove(sha256Of('uploaded'), 1_000_000), false);
     await assert.rejects(stat(path), { code: 'ENOENT' });
     await assert.rejects(bench.content.adopt(path, sha256Of('uploaded')), { code: 'DG_CONTENT_UNAVAILABLE' });
   });

@@ -22,16 +22,31 @@ export interface OriginUnderTest extends SourceUnderTest {
   reopenContent(): Promise<Content>;
 }
 
+/** Open uploads of one principal. */
+export const SESSIONS_MAX = 50;
+
 /** An embedded registry over a real store and real files in a directory of its own. */
 export async function openOrigin(): Promise<OriginUnderTest> {
   const directory = await mkdtemp(join(tmpdir(), 'dockgate-origin-'));
+  const opened = await openOriginAt(directory);
+  return {
+    ...opened,
+    async close() {
+      await opened.close();
+      await rm(directory, { recursive: true });
+    },
+  };
+}
+
+/** The same over a directory that stays. */
+export async function openOriginAt(directory: string): Promise<OriginUnderTest> {
   const clock = createManualClock();
   const base = { clock, random: systemRandom, logger: silentLogger };
   const store = await openStoreWrites({ directory }, { ...base, publish: async () => {} });
   const reopenContent = () => openContent({ directory: join(directory, 'content') }, base);
   const content = await reopenContent();
   const parts = { ...base, content, links: store.links, linkWrites: store.links };
-  const source = createOrigin({ directory: join(directory, 'uploads'), sessionsMax: 50 }, parts);
+  const source = createOrigin({ directory: join(directory, 'uploads'), sessionsMax: SESSIONS_MAX }, parts);
   return {
     directory,
     content,
@@ -50,7 +65,6 @@ export async function openOrigin(): Promise<OriginUnderTest> {
     async close() {
       await source.close();
       await store.close();
-      await rm(directory, { recursive: true });
     },
   };
 }
