@@ -3,8 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, lstat, mkdir, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { silentLogger, systemRandom } from '../../src/base/index.ts';
-import { openContent } from '../../src/content/index.ts';
+import { systemRandom } from '../../src/base/index.ts';
 import { createOrigin, sweepUploads } from '../../src/origin/index.ts';
 import { isAlive, ownProcess } from '../../src/origin/process-identity.ts';
 import { openFilesBelow, until } from '../content/bench.ts';
@@ -280,11 +279,10 @@ describe('the name of a process', () => {
 });
 
 async function reopenSource(bench: OriginUnderTest) {
-  const base = { random: systemRandom, logger: silentLogger };
-  const content = await openContent({ directory: join(bench.directory, 'content') }, base);
+  const content = await bench.reopenContent();
   const options = { directory: join(bench.directory, 'uploads'), sessionsMax: SESSIONS_MAX };
   const { store, clock } = bench;
-  const parts = { ...base, clock, content, links: store.links, linkWrites: store.links };
+  const parts = { clock, random: systemRandom, content, links: store.links, linkWrites: store.links };
   return { content, source: createOrigin(options, parts) };
 }
 
