@@ -70,17 +70,17 @@ async function planPusherHead(
   });
 }
 
-/** Linked or pending in this repository, or held by its registry in this repository; never the store as a whole. */
+/**
+ * What its registry holds in this repository; never the store as a whole. The registry is asked, not the links: a
+ * pusher who is told that a blob is here does not upload it, so its bytes must be here (threat S-18).
+ */
 async function findHere(
   parts: GatewayParts,
   repository: Repository,
   digest: Digest,
 ): Promise<number | undefined> {
   const located = parts.sources.locate(repository);
-  if (!located) return undefined;
-  const linked = await parts.links.findBlob(repository, digest);
-  if (linked && linked.owner !== 'cached' && located.source.kind === 'origin') return linked.size;
-  return (await located.source.findBlob(located.name, digest))?.size;
+  return (await located?.source.findBlob(located.name, digest))?.size;
 }
 
 async function planJudgedBlob(
