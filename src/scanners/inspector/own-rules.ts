@@ -50,7 +50,8 @@ export const OWN_RULES: readonly SecretRule[] = [
     severity: 'critical',
     title: 'Azure storage account key',
     keywords: ['AccountKey=', 'SharedAccessKey='],
-    pattern: /((?:Account|SharedAccess)Key=)([A-Za-z0-9+/]{43,86}={1,2})/g,
+    // The key of the storage emulator is the same for everybody, and printed in its manual.
+    pattern: /((?:Account|SharedAccess)Key=)(?!Eby8vdM02xNOcqF)([A-Za-z0-9+/]{43,86}={1,2})/g,
   }),
   {
     id: 'docker-config-auth',
@@ -113,7 +114,7 @@ export const OWN_RULES: readonly SecretRule[] = [
     find: findUrlPasswords,
   },
   {
-    id: 'json-web-token',
+    id: 'kubernetes-token',
     severity: 'high',
     title: 'Kubernetes service account token',
     keywords: ['eyJhbGciOi'],
@@ -175,7 +176,7 @@ function* findPattern(
 /** An identifier alone is no secret; forty random characters beside it are. */
 function* findAwsPairs(window: string): Generator<SecretMatch> {
   for (const id of window.matchAll(/(?<![A-Za-z0-9+/])A[KS]IA[A-Z2-7]{16}(?![A-Za-z0-9+/=])/g)) {
-    if (!isRandomEnough(id[0].slice(4))) continue;
+    if (!isRandomEnough(id[0].slice(4), 2.5)) continue;
     const near = window.slice(Math.max(0, id.index - 300), id.index + 320);
     const secrets = near.matchAll(/(?<![A-Za-z0-9+/=])[A-Za-z0-9+/]{40}(?![A-Za-z0-9+/=])/g);
     // A git or SHA-1 hash is forty characters, too, but hexadecimal.

@@ -8,7 +8,8 @@ export function entropyOf(text: string): number {
 }
 
 const SEQUENCES = ['0123456789', 'abcdefghij', 'ABCDEFGHIJ', '1234567890', 'qwertyuiop', 'deadbeef'];
-const SAMPLE_WORDS = /example|sample|placeholder|dummy|fake|redacted|your|insert|replace|xxxx|\*\*\*|\.\.\./i;
+const SAMPLE_WORDS =
+  /example|sample|placeholder|redacted|replace|dummy|xxxxx|\*\*\*|\.\.\.|\b(?:fake|your)[-_]/i;
 
 /**
  * Whether the random part of a token could be real: drawn at random, it has neither a word that says "example",
@@ -22,13 +23,17 @@ export function isRandomEnough(body: string, entropyMin = 3): boolean {
 
 /** A value that stands for another: `${VAR}`, `$VAR`, `{{ x }}`, `<password>`, `%(x)s`, `%VAR%`, `@X@`, `#{x}`. */
 const REFERENCE = /^\$|^<|^%[(A-Z{]|^@.*@$|^%s|\$\{|\{\{|#\{|\$\(|^\{.*\}$|^\[.*\]$|^&|^!/;
-const PLACEHOLDER =
-  /^(?:.*(?:pass(?:word|wd|phrase)?|pwd|user(?:name)?|change|example|sample|dummy|fake|placeholder|redacted|your|insert|replace|hidden|foo|bar|baz|test|demo|default|none|null|nil|undefined|true|false|xxx|\*\*\*|\.\.\.|abc|asdf|qwert|1234|secret|admin|root|guest|anonymous|token|value|string|empty|blank|private|hello|hunter2|swordfish|letmein|monkey|joe|alice|bob).*)$/i;
+/** What people write in place of a password, anywhere in it ... */
+const SAMPLE_PASSWORD =
+  /pass(?:word|wd|phrase|wort)|username|change|example|sample|dummy|placeholder|redacted|insert|replace|hidden|default|undefined|secret|admin|guest|anonymous|token|value|string|empty|blank|private|hello|hunter|swordfish|letmein|monkey|alice|qwert|1234|\*\*\*|\.\.\./i;
+/** ... and as a word of its own, where a longer word or random letters may hold it by chance. */
+const SAMPLE_PASSWORD_WORD =
+  /(?<![a-z])(?:p[a4@]ss|pwd|user|your|my|fake|foo|bar|baz|test(?:ing)?|demo|none|null|nil|true|false|root|joe|bob|abc|asdf|x{3,})(?![a-z])/i;
 
 /** Whether a person's password could look like this; for places where samples are as common as real ones. */
 export function isPlausiblePassword(value: string): boolean {
   if (value.length < 8 || value.length > 200 || /\s/.test(value)) return false;
-  if (REFERENCE.test(value) || PLACEHOLDER.test(value)) return false;
+  if (REFERENCE.test(value) || SAMPLE_PASSWORD.test(value) || SAMPLE_PASSWORD_WORD.test(value)) return false;
   return characterClasses(value) >= 2 && entropyOf(value) >= 2.7;
 }
 
@@ -47,7 +52,7 @@ function characterClasses(value: string): number {
 
 /** Hosts that nobody owns or that are this machine: RFC 2606, RFC 6761, and the sample names of manuals. */
 export function isSampleHost(host: string): boolean {
-  const name = host.toLowerCase().replace(/:\d*$/, '').replace(/\.$/, '');
+  const name = host.toLowerCase().replace(/:.*$/, '').replace(/\.$/, '');
   return (
     /(?:^|\.)(?:example|test|invalid|localhost|local|localdomain|example\.(?:com|org|net|edu))$/.test(name) ||
     /^(?:host|hostname|server|proxy|domain|foo|bar|baz|a|b|c|x|[a-z]{1,2}\.[a-z]{1,3})$/.test(name) ||

@@ -1,13 +1,22 @@
-import { createPrivateKey, type KeyObject } from 'node:crypto';
+import { createPrivateKey, hash, type KeyObject } from 'node:crypto';
 
 /** RSA and DSA below this protect nothing; only test suites still have them. */
 const MODULUS_BITS_MIN = 1024;
+
+/** sha256 of keys (their bytes, not their text) that manuals print and that therefore protect nothing. */
+const PRINTED_KEYS: ReadonlySet<string> = new Set([
+  // The example of Ansible's google.cloud modules, in the text of four of them.
+  'd60ae0d983150c30b66d1cdb81793deac39fdb747fd72300d2b1a2a35f3b5964',
+  // `crypto/x509/platform_root_key.pem` of Go's source, for a test that runs on Windows only.
+  'ec5fa9904554f5f463b880ff4aa3985e83574ef94fcc4651a05ca7181f6f03dc',
+]);
 
 /**
  * Says what the private key in one PEM block is, as it stands in a file or escaped in a JSON or shell string:
  * `RSA 2048`, `EC prime256v1`, `OpenSSH ssh-ed25519`.
  *
- * @returns `undefined` when it is no usable key: a placeholder, cut, encrypted under a passphrase, or too small.
+ * @returns `undefined` when it is no usable key: a placeholder, cut, printed in a manual, encrypted
+ *   under a passphrase, or too small.
  * @see RFC 7468; openssh PROTOCOL.key
  */
 export function describePrivateKey(block: string): string | undefined {
@@ -15,6 +24,7 @@ export function describePrivateKey(block: string): string | undefined {
   if (!match) return undefined;
   const label = match[1] ?? '';
   const bytes = Buffer.from((match[2] ?? '').replace(/\\[nrt]|[^A-Za-z0-9+/=]/g, ''), 'base64');
+  if (PRINTED_KEYS.has(hash('sha256', bytes))) return undefined;
   return label === 'OPENSSH ' ? describeOpenSsh(bytes) : describeDer(bytes, label);
 }
 

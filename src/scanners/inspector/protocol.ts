@@ -32,7 +32,8 @@ export type ToThread =
   | { readonly type: 'chunk'; readonly bytes: Uint8Array<ArrayBuffer> }
   | { readonly type: 'end' };
 
-/** From a thread. `taken`: one more chunk may be sent. */
+/** From a thread. `ready`: its program has started. `taken`: one more chunk may be sent. */
 export type FromThread =
+  | { readonly type: 'ready' }
   | { readonly type: 'taken' }
   | { readonly type: 'result'; readonly result: BlobResult };

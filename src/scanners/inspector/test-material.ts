@@ -9,13 +9,22 @@ import type { TextOrigin } from './secret-rule.ts';
  */
 
 const PACKAGE_FOLDER =
-  /^\/(?:usr\/)?lib(?:32|64|exec)?\/|^\/usr\/(?:share|include|src)\/|^\/usr\/local\/(?:lib|share|go)\/|\/(?:site-packages|dist-packages|node_modules|gems|go\/pkg\/mod|\.cargo\/registry|\.m2\/repository)\//;
+  /^\/(?:usr\/)?lib(?:32|64|exec)?\/|^\/usr\/(?:share|include|src)\/|^\/usr\/local\/(?:lib|share|go|rustup|cargo)\/|^\/opt\/conda\/|\/(?:site-packages|dist-packages|node_modules|gems|vendor|go\/pkg\/mod|\.cargo\/registry|\.m2\/repository)\//;
 
-/** Made by Debian's ssl-cert when it is installed; its certificate says nothing that anybody trusts. */
-const SNAKE_OIL = '/etc/ssl/private/ssl-cert-snakeoil.key';
+/** Where distributions put programs; one's own go to `/usr/local/bin` or `/app`. */
+const PACKAGE_PROGRAM = /^\/(?:usr\/)?s?bin\//;
+
+/** Manuals: whatever stands there is a sample. */
+const MANUALS = /^\/usr\/(?:local\/)?share\/(?:doc|man|info|gtk-doc|help)\//;
+
+/** Made by Debian's ssl-cert and Red Hat's mod_ssl when they are installed; nobody trusts their certificates. */
+const SNAKE_OIL: ReadonlySet<string> = new Set([
+  '/etc/ssl/private/ssl-cert-snakeoil.key',
+  '/etc/pki/tls/private/localhost.key',
+]);
 
 const TEST_FOLDER =
-  /\/(?:t|tests?|testing|test[-_]?data|test[-_]?certs?|test[-_]?suite|__tests__|specs?|fixtures?|mocks?|dummy\w*|examples?|samples?|demos?|docs?|vignettes)\//i;
+  /\/(?:t|tests?|[\w.]+[-_]tests?|tests?[-_][\w.]+|testing|testdata|testcerts?|testsuite|__tests__|specs?|fixtures?|mocks?|dummy\w*|examples?|samples?|demos?|docs?|vignettes)\//i;
 
 const TEST_FILE =
   /(?:_test\.go|\/tests?_[^/]+\.py|_tests?\.py|[._-](?:test|spec)\.[cm]?[jt]sx?|_spec\.rb|_test\.rb|\.(?:rst|md|pod|t))$/i;
@@ -39,18 +48,25 @@ const APPLICATION_SETTINGS =
 /** Files of settings in general; what packages install of these holds samples and defaults. */
 const ANY_SETTINGS = /\.(?:ini|cfg|conf|cnf|properties|ya?ml|toml)$/i;
 
+/** Names of samples that are to be copied and filled in. */
+const TEMPLATE = /\.(?:example|sample|dist|template|tmpl|tpl|j2|erb|in)$/i;
+
 export function isSettingsFile({ path, isBinary }: TextOrigin): boolean {
-  if (isBinary) return false;
+  if (isBinary || TEMPLATE.test(path)) return false;
   return APPLICATION_SETTINGS.test(path) || (ANY_SETTINGS.test(path) && !PACKAGE_FOLDER.test(path));
 }
 
 /** Whether a secret of this kind in this file came with a package and is no secret at all. */
 export function isTestMaterial({ path, isBinary }: TextOrigin, kind: string): boolean {
-  if (path === SNAKE_OIL) return true;
+  if (SNAKE_OIL.has(path) || MANUALS.test(path)) return true;
+  if (isBinary && PACKAGE_PROGRAM.test(path)) return SAMPLE_KINDS.has(kind) || PUBLISHED_KINDS.has(kind);
+  if (PUBLISHED_KINDS.has(kind)) return isPublishedIn(path);
   const inside = PACKAGE_FOLDER.exec(path);
-  if (!inside) return false;
-  if (PUBLISHED_KINDS.has(kind)) return !APPLICATION_SETTINGS.test(path);
-  if (!SAMPLE_KINDS.has(kind)) return false;
+  if (!inside || !SAMPLE_KINDS.has(kind)) return false;
   const rest = path.slice(inside.index + inside[0].length - 1);
   return isBinary || TEST_FOLDER.test(rest) || TEST_FILE.test(rest);
+}
+
+function isPublishedIn(path: string): boolean {
+  return (PACKAGE_FOLDER.test(path) && !APPLICATION_SETTINGS.test(path)) || path.startsWith('/etc/chromium');
 }

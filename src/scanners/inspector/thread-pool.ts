@@ -39,7 +39,8 @@ export function createThreadPool(options: ThreadPoolOptions, parts: { readonly l
     for (;;) {
       if (isClosed) throw new Fault('DG_SCANNER_CLOSED', 'UNAVAILABLE', 'the inspector is shutting down');
       const free = idle.pop();
-      if (free) return free;
+      if (free?.isAlive) return free;
+      if (free) threads.delete(free);
       if (threads.size < options.threadCount) {
         const thread = new InspectionThread(options, parts.logger);
         threads.add(thread);
@@ -78,6 +79,7 @@ class InspectionThread {
   readonly #worker: Worker;
   readonly #logger: Logger;
   #isAlive = true;
+  #isReady = false;
   #inFlight = 0;
   #onTaken: (() => void) | undefined;
   #onEnd: ((ending: Ending) => void) | undefined;
@@ -105,6 +107,8 @@ class InspectionThread {
   }
 
   async run(job: BlobJob, open: OpenContent, signal: AbortSignal): Promise<BlobResult> {
+    // It may have been stopped between being handed out and being used.
+    if (!this.#isAlive) throw stopped('the inspector is shutting down');
     const { promise, resolve } = Promise.withResolvers<Ending>();
     const ended = new AbortController();
     const abort = (): void => this.#abandon(stopped('the scan was given up'));
@@ -159,7 +163,9 @@ class InspectionThread {
   }
 
   #receive(message: FromThread): void {
-    if (message.type === 'result') {
+    if (message.type === 'ready') {
+      this.#isReady = true;
+    } else if (message.type === 'result') {
       this.#onEnd?.({ result: message.result });
     } else {
       this.#inFlight -= 1;
@@ -196,6 +202,12 @@ class InspectionThread {
       return;
     }
     this.#logger.error('an inspector thread ended unexpectedly', {}, error);
+    if (!this.#isReady) {
+      this.#onEnd?.({
+        fault: new Fault('DG_SCANNER_BROKEN', 'UNAVAILABLE', 'the inspector cannot start', error),
+      });
+      return;
+    }
     this.#onEnd?.({ result: failed('the inspector failed on it; its log says why') });
   }
 }

@@ -27,3 +27,5 @@ port.on('message', (message: ToThread) => {
     });
   }
 });
+
+send({ type: 'ready' });

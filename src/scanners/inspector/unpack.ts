@@ -6,7 +6,7 @@ import { type InspectionLimits, Unscannable } from './limits.ts';
 export type Bytes = AsyncIterable<Buffer>;
 
 /** What a stream's first bytes say it is. */
-export type Format = 'gzip' | 'zstd' | 'tar' | 'other';
+type Format = 'gzip' | 'zstd' | 'tar' | 'other';
 
 const TAR_BLOCK_BYTES = 512;
 const CHUNK_BYTES = 256 * 1024;

@@ -170,7 +170,7 @@ export function plantSecrets(): readonly Planted[] {
     plant('docker-access-token', '/app/login.sh', `dckr_pat_${random(27)}`, (secret) => `echo ${secret}\n`),
     plant('database-url-with-password', '/app/db.py', password, url('postgresql', 'db.corp.net:5432')),
     plant('url-with-password', '/app/feed.conf', password, url('https', 'feed.corp.net')),
-    plant('json-web-token', '/app/kube.conf', serviceAccountToken(), (secret) => `bearer ${secret}\n`),
+    plant('kubernetes-token', '/app/kube.conf', serviceAccountToken(), (secret) => `bearer ${secret}\n`),
     plant(
       'netrc-password',
       '/root/.netrc',

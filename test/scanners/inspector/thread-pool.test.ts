@@ -12,6 +12,7 @@ const PROGRAM = new URL(
   const result = (unscannable) => parentPort.postMessage({
     type: 'result', result: { unscannable, findings: [], droppedCount: 0, isArchive: false } });
   let taken = 0;
+  parentPort.postMessage({ type: 'ready' });
   parentPort.on('message', (message) => {
     if (message.type === 'chunk') { taken += 1; parentPort.postMessage({ type: 'taken' }); }
     if (message.type === 'end') result('chunks: ' + taken);
@@ -72,6 +73,15 @@ describe('the pool of threads', () => {
     const sentThen = sent;
     assert.equal((await run('count')).unscannable, 'chunks: 100');
     assert.ok(sent <= sentThen + 1);
+  });
+
+  it('faults when its threads cannot start, so that the scan is tried again', async () => {
+    const program = new URL('data:text/javascript,throw new Error("no")');
+    const broken = createThreadPool({ threadCount: 1, heapMiBMax: 32, program }, { logger: silentLogger });
+    for (let attempt = 0; attempt < 3; attempt += 1) {
+      await assert.rejects(broken.run(job('count'), content(1), signal), { code: 'DG_SCANNER_BROKEN' });
+    }
+    await broken.close();
   });
 
   for (const [name, reason] of [
