@@ -1,0 +1,80 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { GUARDS, type Guard } from './guard-list.ts';
+
+/**
+ * Proves that each guard is tested: in a copy of the tree it is switched off, and one of its tests must fail.
+ *
+ *   node test/guards.ts [TEXT...]    only guards whose name or file holds one of the texts
+ */
+const root = join(import.meta.dirname, '..');
+const wanted = process.argv.slice(2);
+const guards = GUARDS.filter(
+  ({ guard, file }) =>
+    wanted.length === 0 || wanted.some((text) => guard.includes(text) || file.includes(text)),
+);
+const tree = copyTree();
+let unproved = 0;
+try {
+  for (const guard of guards) {
+    const problem = await tryWithout(guard);
+    console.log(`${problem === undefined ? 'ok    ' : 'FAILED'} ${guard.file}: ${guard.guard}`);
+    if (problem === undefined) continue;
+    unproved += 1;
+    console.log(`       ${problem}`);
+  }
+} finally {
+  rmSync(tree, { recursive: true });
+}
+console.log(`${guards.length - unproved} passed, ${unproved} failed`);
+process.exitCode = unproved === 0 && guards.length > 0 ? 0 : 1;
+
+/** What git knows or would know of, so that neither data nor keys of a running server are copied. */
+function copyTree(): string {
+  const copy = mkdtempSync(join(tmpdir(), 'dockgate-guards-'));
+  const listed = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], {
+    cwd: root,
+  });
+  for (const file of listed.toString().split('\0').filter(Boolean)) {
+    mkdirSync(dirname(join(copy, file)), { recursive: true });
+    cpSync(join(root, file), join(copy, file));
+  }
+  symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
+  return copy;
+}
+
+/** @returns why the guard is not proved. */
+async function tryWithout(guard: Guard): Promise<string | undefined> {
+  const path = join(tree, guard.file);
+  const source = readFileSync(path, 'utf8');
+  const parts = source.split(guard.replace);
+  if (parts.length !== 2) return `the guard's text occurs ${parts.length - 1} times in the file`;
+  writeFileSync(path, parts.join(guard.with));
+  try {
+    const { passed, failed } = await runTests(guard.tests);
+    if (failed > 0) return undefined;
+    return passed > 0 ? `all ${passed} tests passed without it` : 'its tests did not run at all';
+  } finally {
+    writeFileSync(path, source);
+  }
+}
+
+async function runTests(
+  tests: readonly string[],
+): Promise<{ readonly passed: number; readonly failed: number }> {
+  const mocha = join(tree, 'node_modules', 'mocha', 'bin', 'mocha.js');
+  const options = ['--reporter', 'json-stream', '--exit', '--timeout', '10000', '--bail'];
+  const child = spawn(process.execPath, [mocha, ...options, ...tests], {
+    cwd: tree,
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  let [passed, failed] = [0, 0];
+  for await (const line of createInterface({ input: child.stdout })) {
+    if (line.startsWith('["pass",')) passed += 1;
+    if (line.startsWith('["fail",')) failed += 1;
+  }
+  return { passed, failed };
+}
