@@ -57,7 +57,7 @@ export const GUARDS: readonly Guard[] = [
     guard: 'V-12: a field written in another case is refused',
     file: 'src/oci/manifest.ts',
     replace: 'if (field !== undefined && field !== key)',
-    with: 'if (field !== undefined && field === key.concat('!'))',
+    with: "if (field !== undefined && field === key.concat('!'))",
     tests: ['test/oci/manifest.test.ts'],
   },
   {
@@ -371,6 +371,71 @@ export const GUARDS: readonly Guard[] = [
     replace: "if (verdict.outcome === 'allow') return { isAdmitted: true, manifest };",
     with: 'return { isAdmitted: true, manifest };',
     tests: ['test/verdicts/verdicts.test.ts'],
+  },
+  // Content
+  {
+    guard: 'P-09: the last byte waits until all of it is known to be right',
+    file: 'src/content/growth.ts',
+    replace: 'Math.min(received, end - 1)',
+    with: 'Math.min(received, end)',
+    tests: ['test/content/shared-fill.test.ts'],
+  },
+  {
+    guard: 'S-18: a damaged file is never served whole',
+    file: 'src/content/hashed-files.ts',
+    replace: 'position === size && digestFrom(hash, algorithmOf(digest)) === digest;',
+    with: 'true;',
+    tests: ['test/content/stored.test.ts'],
+  },
+  {
+    guard: 'S-18: a file that was changed is hashed again',
+    file: 'src/content/stored.ts',
+    replace: 'if (known.get(digest) === identity)',
+    with: 'if (known.has(digest))',
+    tests: ['test/content/stored.test.ts'],
+  },
+  {
+    guard: 'S-17: no link is followed',
+    file: 'src/content/files.ts',
+    replace: 'constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK',
+    with: 'constants.O_RDONLY',
+    tests: ['test/content/stored.test.ts'],
+  },
+  {
+    guard: 'F-53: what was renewed meanwhile is not collected',
+    file: 'src/content/garbage.ts',
+    replace: 'parts.content.remove(digest, options.beforeMs)',
+    with: 'parts.content.remove(digest)',
+    tests: ['test/content/garbage.test.ts'],
+  },
+  // The embedded registry
+  {
+    guard: 'P-20: a chunk begins where the upload ends',
+    file: 'src/origin/append.ts',
+    replace: 'if (!range || range.first === before) return undefined;',
+    with: 'if (before >= 0) return undefined;',
+    tests: ['test/origin/contract.test.ts'],
+  },
+  {
+    guard: 'P-21: a principal has so many uploads open and no more',
+    file: 'src/origin/upload-files.ts',
+    replace: 'if (open >= sessionsMax) return undefined;',
+    with: '',
+    tests: ['test/origin/uploads.test.ts'],
+  },
+  {
+    guard: 'P-20: an upload has one writer',
+    file: 'src/origin/upload-files.ts',
+    replace: '(await isAlive(name.slice(HELD.length)))',
+    with: 'false',
+    tests: ['test/origin/uploads.test.ts'],
+  },
+  {
+    guard: 'an uploaded blob has the digest that was said',
+    file: 'src/origin/origin.ts',
+    replace: 'if (sealed.digest === digest) {',
+    with: "if (sealed.digest !== '') {",
+    tests: ['test/origin/contract.test.ts'],
   },
   // Gateway
   {

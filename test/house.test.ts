@@ -44,7 +44,7 @@ const IN_SOURCES: readonly Ban[] = [
   {
     what: /\bDate\.now\(|\bperformance\.now\(|\bnew Date\(\)/,
     instead: 'the Clock',
-    except: ['src/audit/lock.ts', 'src/base/clock.ts', 'src/content/files.ts'],
+    except: ['src/audit/lock.ts', 'src/base/clock.ts'],
   },
   { what: /\bMath\.random\(/, instead: 'the Random' },
   { what: /\bprocess\.env\b/, instead: 'options from config/', except: ['src/cli/main.ts'] },

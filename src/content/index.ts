@@ -1,8 +1,8 @@
 /** Content by digest: serve it, verify it while it streams, know who owns it. Entered by gateway/, origin/, upstream/. */
 export type { Content, ContentOptions } from './content.ts';
 export { openContent } from './content.ts';
-export { digestFrom, digestOf } from './digests.ts';
-export { ContentCut, ContentMismatch, ContentUnavailable, orUnavailable } from './faults.ts';
+export { digestOf } from './digests.ts';
+export { ContentUnavailable, orUnavailable } from './faults.ts';
 export { sweepTemporary } from './files.ts';
 export { collectGarbage } from './garbage.ts';
 export { hashFile } from './hashed-files.ts';

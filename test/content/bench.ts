@@ -1,9 +1,7 @@
-import assert from 'node:assert/strict';
 import { mkdtemp, readdir, readlink, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { type Logger, silentLogger, systemClock, systemRandom } from '../../src/base/index.ts';
 import { type Content, digestOf, openContent } from '../../src/content/index.ts';
 import { algorithmOf, type Digest, hexOf } from '../../src/oci/index.ts';
@@ -78,15 +76,6 @@ export function receive(stream: Readable): Promise<Received> {
     stream.once('end', () => resolve({ bytes: Buffer.concat(chunks) }));
     stream.once('error', (error) => resolve({ bytes: Buffer.concat(chunks), error }));
   });
-}
-
-/** Polls until it holds; fails after 10 seconds. */
-export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  const deadlineMs = performance.now() + 10_000;
-  while (!(await condition())) {
-    assert.ok(performance.now() < deadlineMs, `${condition} did not come true`);
-    await sleep(5);
-  }
 }
 
 /** Open files below a directory, as Linux tells; nothing where there is no /proc. */

@@ -2,15 +2,8 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import { Fault } from '../../src/oci/index.ts';
-import {
-  type ContentBench,
-  createFeed,
-  openBench,
-  openFilesBelow,
-  receive,
-  sha256Of,
-  until,
-} from './bench.ts';
+import { until } from '../cluster/until.ts';
+import { type ContentBench, createFeed, openBench, openFilesBelow, receive, sha256Of } from './bench.ts';
 
 const busy = new Fault('DG_UPSTREAM_UNAVAILABLE', 'TOOMANYREQUESTS', 'busy', undefined, {
   headers: { 'Retry-After': '7' },

@@ -8,6 +8,7 @@ import type { Readable } from 'node:stream';
 import { promisify } from 'node:util';
 import { digestOf, type Fill } from '../../src/content/index.ts';
 import type { Digest } from '../../src/oci/index.ts';
+import { until } from '../cluster/until.ts';
 import {
   type ContentBench,
   createFeed,
@@ -16,7 +17,6 @@ import {
   openFilesBelow,
   receive,
   sha256Of,
-  until,
 } from './bench.ts';
 
 const run = promisify(execFile);

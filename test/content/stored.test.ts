@@ -6,7 +6,8 @@ import type { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { digestOf } from '../../src/content/index.ts';
 import type { Digest } from '../../src/oci/index.ts';
-import { type ContentBench, openBench, openFilesBelow, receive, sha256Of, until } from './bench.ts';
+import { until } from '../cluster/until.ts';
+import { type ContentBench, openBench, openFilesBelow, receive, sha256Of } from './bench.ts';
 
 describe('stored content', () => {
   let bench: ContentBench;

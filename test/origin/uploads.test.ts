@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { systemRandom } from '../../src/base/index.ts';
 import { createOrigin, sweepUploads } from '../../src/origin/index.ts';
 import { isAlive, ownProcess } from '../../src/origin/process-identity.ts';
-import { openFilesBelow, until } from '../content/bench.ts';
+import { until } from '../cluster/until.ts';
+import { openFilesBelow } from '../content/bench.ts';
 import {
   accepted,
   append,
