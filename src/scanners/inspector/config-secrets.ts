@@ -30,11 +30,17 @@ function searchTexts(texts: readonly string[], search: Search): readonly Finding
   return search(text, origin).map((found) => toSecretFinding({ found, origin }, LOCATION));
 }
 
-/** The last words of a name that holds a secret: `DB_PASSWORD`, `githubToken`, `aws.secret.key`. */
+/** The last words of a name that holds a secret: `DB_PASSWORD`, `aws.secret.key`, `githubToken`. */
 const SECRET_NAME =
-  /(?:^|[_.-]|(?<=[a-z]))(?:PASS|PASSWORD|PASSWD|PASSPHRASE|PWD|SECRET|TOKEN|CREDENTIALS?|API_?KEY|SECRET_?KEY|PRIVATE_?KEY|ACCESS_?KEY|AUTH_?KEY|ENCRYPTION_?KEY)$/i;
-/** Names of the same form that tell where a secret is or what it is for. */
-const HARMLESS_NAME = /(?:^|[_.-])(?:OLDPWD|PUBLIC_?KEY|PUB_?KEY)$|^PWD$|^GPG_KEYS?$|^HOMEBREW_/i;
+  /(?:^|[_.-])(?:PASS|PASSWORD|PASSWD|PASSPHRASE|PWD|SECRET|TOKEN|CREDENTIALS?|(?:API|SECRET|PRIVATE|ACCESS|AUTH|ENCRYPTION)_?KEY)$/i;
+const SECRET_CAMEL_NAME =
+  /[a-z0-9](?:Pass|Password|Passwd|Passphrase|Pwd|Secret|Token|Credentials?|(?:Api|Secret|Private|Access|Auth)Key)$/;
+/** Shells keep the folder here. */
+const HARMLESS_NAME = /^(?:OLD)?PWD$/;
+
+function isSecretName(name: string): boolean {
+  return (SECRET_NAME.test(name) || SECRET_CAMEL_NAME.test(name)) && !HARMLESS_NAME.test(name);
+}
 
 function judgeAssignment(entry: string, where: string): readonly Finding[] {
   const at = entry.indexOf('=');
@@ -44,7 +50,7 @@ function judgeAssignment(entry: string, where: string): readonly Finding[] {
     .slice(at + 1)
     .trim()
     .replace(/^(["'])(.*)\1$/s, '$2');
-  if (name.length > 200 || !SECRET_NAME.test(name) || HARMLESS_NAME.test(name)) return [];
+  if (name.length > 200 || !isSecretName(name)) return [];
   return isStatedPassword(value) ? [passwordFinding(`${where} ${name}`, where)] : [];
 }
 

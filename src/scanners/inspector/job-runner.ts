@@ -12,7 +12,7 @@ import { createSecretlintRules } from './secretlint-rules.ts';
 import type { Bytes } from './unpack.ts';
 
 /** Every kind of secret that the inspector knows. */
-export function createStandardSearch(): Search {
+function createStandardSearch(): Search {
   return createSecretSearch([...createSecretlintRules(), ...OWN_RULES]);
 }
 

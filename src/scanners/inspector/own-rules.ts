@@ -219,7 +219,7 @@ function* findDockerAuths(window: string): Generator<SecretMatch> {
 /** Packet tag 5 (secret key), in the old or the new packet format. @see RFC 9580, sections 4.2 and 6.2 */
 function* findPgpKeys(window: string): Generator<SecretMatch> {
   const pattern =
-    /-----BEGIN PGP PRIVATE KEY BLOCK-----([\s\S]{100,15000}?)-----END PGP PRIVATE KEY BLOCK-----/g;
+    /-----BEGIN PGP PRIVATE KEY BLOCK-----((?:[^-]|-(?!----)){100,15000})-----END PGP PRIVATE KEY BLOCK-----/g;
   yield* findPattern(window, pattern, (match) => {
     const body =
       (match[1] ?? '')

@@ -1,5 +1,5 @@
 /** Bits per character: 0 for `aaaa`, about 4.7 for random letters and digits of some length. */
-export function entropyOf(text: string): number {
+function entropyOf(text: string): number {
   const counts = new Map<string, number>();
   for (const character of text) counts.set(character, (counts.get(character) ?? 0) + 1);
   let bits = 0;
@@ -22,10 +22,10 @@ export function isRandomEnough(body: string, entropyMin = 3): boolean {
 }
 
 /** A value that stands for another: `${VAR}`, `$VAR`, `{{ x }}`, `<password>`, `%(x)s`, `%VAR%`, `@X@`, `#{x}`. */
-const REFERENCE = /^\$|^<|^%[(A-Z{]|^@.*@$|^%s|\$\{|\{\{|#\{|\$\(|^\{.*\}$|^\[.*\]$|^&|^!/;
+const REFERENCE = /^[$`]|^<|^%[(A-Z{]|^@.*@$|^%s|\$\{|\{\{|#\{|\$\(|^\{.*\}$|^\[.*\]$|^&|^!/;
 /** What people write in place of a password, anywhere in it ... */
 const SAMPLE_PASSWORD =
-  /pass(?:word|wd|phrase|wort)|username|change|example|sample|dummy|placeholder|redacted|insert|replace|hidden|default|undefined|secret|admin|guest|anonymous|token|value|string|empty|blank|private|hello|hunter|swordfish|letmein|monkey|alice|qwert|1234|\*\*\*|\.\.\./i;
+  /p[a@4][s$5]{2}(?:w[o0]rd|wd|phrase|wort)|username|change|example|sample|dummy|placeholder|redacted|insert|replace|hidden|default|undefined|secret|admin|guest|anonymous|token|value|string|empty|blank|private|hello|hunter|swordfish|letmein|monkey|alice|qwert|1234|\*\*\*|\.\.\./i;
 /** ... and as a word of its own, where a longer word or random letters may hold it by chance. */
 const SAMPLE_PASSWORD_WORD =
   /(?<![a-z])(?:p[a4@]ss|pwd|user|your|my|fake|foo|bar|baz|test(?:ing)?|demo|none|null|nil|true|false|root|joe|bob|abc|asdf|x{3,})(?![a-z])/i;
@@ -40,7 +40,8 @@ export function isPlausiblePassword(value: string): boolean {
 /** Weaker, for places that are real by nature, such as an image's environment: only stand-ins do not count. */
 export function isStatedPassword(value: string): boolean {
   if (value.length < 4 || /^\s*$/.test(value) || REFERENCE.test(value)) return false;
-  if (/^(?:\/|\.\/|file:)/.test(value)) return false;
+  // A file that holds it, or a count: `MAX_TOKEN=4096`.
+  if (/^(?:\/|\.\/|file:)|^\d{1,5}$/.test(value)) return false;
   return !/^(?:true|false|yes|no|none|null|nil|undefined|enabled?|disabled?|auto|required?|optional|always|never|change_?me|<.*>|x+|\*+)$/i.test(
     value,
   );

@@ -165,6 +165,10 @@ describe('the configuration of an image', () => {
       'GPG_KEY=A035C8C19219BA821ECEA86B64E628F8D684696D',
       'TOKENIZERS_PARALLELISM=false',
       'PWD=/home/app',
+      'COMPASS=north-by-northwest',
+      'LLM_MAX_TOKEN=4096',
+      'GIT_ASKPASS=/bin/echo',
+      'RABBITMQ_PGP_KEY_ID=0x0A9AF2115F4687BD29803A206B73A36E6026DFCA',
       'SSL_PUBLIC_KEY=MFkwEwYHKoZI',
     ]) {
       it(`are not seen in ENV ${entry}`, async () => assert.deepEqual(await found({ env: [entry] }), []));
@@ -176,6 +180,7 @@ describe('the configuration of an image', () => {
         'RUN curl -u deploy:q8Jd02hf6s https://files.corp.net/x',
         'RUN echo root:q8Jd02hf6s | chpasswd',
         'RUN mysqladmin --password=q8Jd02hf6s ping',
+        'RUN githubToken=q8Jd02hf6s ./fetch',
       ]) {
         assert.deepEqual(await found({ history: [step] }), inHistory, step);
       }
