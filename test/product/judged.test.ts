@@ -224,9 +224,9 @@ describe('an image that no scanner has seen', function () {
   it('is served when a policy does not ask for a scan', async () => {
     await server.run(
       ['policy', 'apply', '-f', '-'],
-      'policies:\n  - { name: default, match: ["**"], mode: enforce, hold: 1s, rules: { age: { max: 3650d } } }\n',
+      'policies:\n  - { name: default, match: ["**"], mode: enforce, hold: 1s, rules: {} }\n',
     );
     const answer = await server.request('/v2/team/app/manifests/1', { basic: `alice:${PASSWORD}` });
-    assert.equal(answer.status, 200);
+    assert.equal(answer.status, 200, answer.text);
   });
 });
