@@ -221,10 +221,10 @@ describe('an image that no scanner has seen', function () {
     }
   });
 
-  it('is served when a policy does not ask for a scan', async () => {
+  it('is served where the policy is switched off, and only there', async () => {
     await server.run(
       ['policy', 'apply', '-f', '-'],
-      'policies:\n  - { name: default, match: ["**"], mode: enforce, hold: 1s, rules: {} }\n',
+      'policies:\n  - { name: default, match: ["team/**"], mode: off, hold: 1s, rules: { secrets: block } }\n',
     );
     const answer = await server.request('/v2/team/app/manifests/1', { basic: `alice:${PASSWORD}` });
     assert.equal(answer.status, 200, answer.text);
