@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import cluster from 'node:cluster';
 import { fileURLToPath } from 'node:url';
-import { type Clock, type Logger, StartError, systemClock } from '../base/index.ts';
+import { type Logger, StartError } from '../base/index.ts';
 import { type ConfigOptions, dangerousEnvironment, type Environment, loadConfig } from '../config/index.ts';
 import { createLogger } from '../telemetry/index.ts';
 import { printBanner } from './banner.ts';
@@ -24,7 +24,7 @@ export async function serve(options: ConfigOptions, environment: Environment): P
   const { config: loaded } = await loadConfig({ options, environment, directory: process.cwd() });
   const config = await settleConfig(loaded);
   const version = readVersion();
-  const parts = { clock: systemClock, logger: createLogger({ process: 'primary' }) };
+  const parts = { logger: createLogger({ process: 'primary' }) };
   refuseDangers(environment, parts.logger);
 
   let firstAdmin: FirstAdmin | undefined;
@@ -35,8 +35,13 @@ export async function serve(options: ConfigOptions, environment: Environment): P
     superviseWorker({ kind: 'start', config, version, name: `w${index}` }, parts),
   );
   stopOnSignals([house, ...workers], parts.logger);
-  await house.start();
-  await Promise.all(workers.map((worker) => worker.start()));
+  try {
+    await house.start();
+    await Promise.all(workers.map((worker) => worker.start()));
+  } catch (error) {
+    await stopAll([house, ...workers]);
+    throw error;
+  }
   process.stdout.write(`${bannerOf(config, firstAdmin)}\nready ${config.publicUrl}\n`);
 }
 
@@ -49,7 +54,6 @@ function refuseDangers(environment: Environment, logger: Logger): void {
 }
 
 interface Parts {
-  readonly clock: Clock;
   readonly logger: Logger;
 }
 
@@ -99,19 +103,21 @@ function readyOf(
 }
 
 /** Workers first, so that they can still write what they have begun; then the process that writes for them. */
+async function stopAll([house, ...workers]: readonly Supervised[]): Promise<void> {
+  await Promise.all(workers.map((worker) => worker.stop(GRACE_MS)));
+  await house?.stop(HOUSE_GRACE_MS);
+}
+
 function stopOnSignals(processes: readonly Supervised[], logger: Logger): void {
-  const [house, ...workers] = processes;
   let isEnding = false;
   const end = (): void => {
     if (isEnding) process.exit(1);
     isEnding = true;
     logger.info('stopping: transfers under way may end, new connections are refused');
-    Promise.all(workers.map((worker) => worker.stop(GRACE_MS)))
-      .then(() => house?.stop(HOUSE_GRACE_MS))
-      .then(
-        () => process.exit(0),
-        () => process.exit(1),
-      );
+    stopAll(processes).then(
+      () => process.exit(0),
+      () => process.exit(1),
+    );
   };
   process.on('SIGTERM', end);
   process.on('SIGINT', end);

@@ -1,10 +1,8 @@
 import type { ChildProcess } from 'node:child_process';
-import type { Clock, Logger } from '../base/index.ts';
+import type { Logger } from '../base/index.ts';
 
 const BACKOFF_MS_MIN = 50;
 const BACKOFF_MS_MAX = 5000;
-/** A process that lived this long has recovered: its next end is the first again. */
-const HEALTHY_MS = 30_000;
 
 export interface Supervised {
   /** Starts the process and keeps one running until `stop`. Resolves when the first one is ready. */
@@ -20,30 +18,29 @@ export interface SupervisedOptions {
 }
 
 /**
- * Keeps one process running: a new one at once when it ends, later each time while it keeps ending (threat F-26).
- * The first start must succeed; what fails it fails the caller.
+ * Keeps one process running: a new one at once when it ends, later each time while it ends before it is ready
+ * (threat F-26). The first start must succeed; what fails it fails the caller, and nothing is started again.
  */
-export function supervise(
-  options: SupervisedOptions,
-  parts: { readonly clock: Clock; readonly logger: Logger },
-): Supervised {
+export function supervise(options: SupervisedOptions, parts: { readonly logger: Logger }): Supervised {
   let current: ChildProcess | undefined;
+  let hasStarted = false;
   let isStopping = false;
   let backoffMs = BACKOFF_MS_MIN;
 
   const run = async (): Promise<void> => {
-    const startedAtMs = parts.clock.monotonicMs();
     const { child, ready } = options.spawn();
     current = child;
     child.once('exit', (code, signal) => {
-      if (isStopping) return;
-      const livedMs = parts.clock.monotonicMs() - startedAtMs;
-      backoffMs = livedMs > HEALTHY_MS ? BACKOFF_MS_MIN : Math.min(backoffMs * 2, BACKOFF_MS_MAX);
-      const fields = { process: options.name, code, signal, restartMs: backoffMs };
+      if (isStopping || !hasStarted) return;
+      const fields = { child: options.name, code, signal, restartMs: backoffMs };
       parts.logger.error(`${options.name} ended and is started again`, fields);
       setTimeout(() => void run().catch(() => {}), backoffMs);
+      backoffMs = Math.min(backoffMs * 2, BACKOFF_MS_MAX);
     });
     await ready;
+    if (hasStarted) parts.logger.info(`${options.name} works again`);
+    hasStarted = true;
+    backoffMs = BACKOFF_MS_MIN;
   };
 
   return {

@@ -144,7 +144,9 @@ async function describeSelf(token: string): Promise<Holder> {
 /** Field 22 of /proc/PID/stat; the name before it may hold spaces and brackets. Empty where there is no /proc. */
 async function startOf(pid: number): Promise<string> {
   const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
-  return text.slice(text.lastIndexOf(')') + 2).split(' ')[19] ?? '';
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  // A killed process that its parent has not fetched yet still has its entry, and holds nothing any more.
+  return fields[0] === 'Z' || fields[0] === 'X' ? 'ended' : (fields[19] ?? '');
 }
 
 async function readHolder(path: string): Promise<Holder | undefined> {

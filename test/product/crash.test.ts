@@ -10,6 +10,7 @@ import { type ContainerClient, skopeoClient } from '../clients/container-client.
 import { type Dockgate, startDockgate } from '../support/dockgate.ts';
 import { type BuiltImage, buildImage, writeOciLayout } from '../support/image.ts';
 import { createPusher } from '../support/pusher.ts';
+import { until } from '../support/until.ts';
 
 const PASSWORD = 'correct-horse-battery-9';
 const ROUNDS = 5;
@@ -75,10 +76,18 @@ describe('a worker that is killed', function () {
     rmSync(layout, { recursive: true, force: true });
   });
 
+  let killed = 0;
   async function killWorker(): Promise<void> {
+    killed += 1;
     const workers = await server.workers();
     const victim = workers[Math.floor(Math.random() * workers.length)];
     if (victim !== undefined) process.kill(victim, 'SIGKILL');
+  }
+
+  /** A new one stands beside the other again. */
+  async function bothAreBack(): Promise<void> {
+    const isBack = () => server.output().split('works again').length - 1 === killed;
+    await until(isBack, 'the killed worker is replaced');
   }
 
   it('F-23, F-24: in the middle of a push costs the client one retry, and leaves no partial blob', async () => {
@@ -88,6 +97,7 @@ describe('a worker that is killed', function () {
       await passing(100 + Math.random() * 500);
       await killWorker();
       await first;
+      await bothAreBack();
       const retry = await client.push(`${layout}:big`, name);
       assert.equal(retry.code, 0, retry.output);
       const pulled = await client.pull(name);
@@ -104,6 +114,7 @@ describe('a worker that is killed', function () {
       await killWorker();
       const { isWhole, sha256 } = await first;
       if (isWhole) assert.equal(`sha256:${sha256}`, layer);
+      await bothAreBack();
       const retry = await client.pull('team/push0:1');
       assert.equal(retry.code, 0, retry.output);
     }
