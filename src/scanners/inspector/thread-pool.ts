@@ -81,6 +81,7 @@ class InspectionThread {
   #isAlive = true;
   #isReady = false;
   #inFlight = 0;
+  #isAllSent = false;
   #onTaken: (() => void) | undefined;
   #onEnd: ((ending: Ending) => void) | undefined;
 
@@ -114,6 +115,7 @@ class InspectionThread {
     const abort = (): void => this.#abandon(stopped('the scan was given up'));
     this.#onEnd = resolve;
     this.#inFlight = 0;
+    this.#isAllSent = false;
     this.#worker.ref();
     const timer = setTimeout(() => this.#timeOut(job.limits.blobMsMax), job.limits.blobMsMax);
     signal.addEventListener('abort', abort);
@@ -144,7 +146,9 @@ class InspectionThread {
         this.#inFlight += 1;
         this.#send({ type: 'chunk', bytes: new Uint8Array(chunk) });
       }
-      if (!ended.aborted) this.#send({ type: 'end' });
+      if (ended.aborted) return;
+      this.#isAllSent = true;
+      this.#send({ type: 'end' });
     } catch (error) {
       if (!ended.aborted) this.#abandon(toFault(error));
     }
@@ -174,8 +178,8 @@ class InspectionThread {
   }
 
   #timeOut(ms: number): void {
-    // Nothing left to read: it was the source that was slow, and the image may be fine.
-    if (this.#inFlight === 0) {
+    // Everything read that came, and more to come: the source was slow, and the image may be fine.
+    if (this.#inFlight === 0 && !this.#isAllSent) {
       this.#abandon(unavailable(`the content did not arrive within ${ms} ms`));
     } else {
       this.#end({ result: failed(`reading it took longer than ${ms} ms`) });
