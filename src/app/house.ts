@@ -19,12 +19,12 @@ import {
   systemClock,
   systemRandom,
 } from '../base/index.ts';
-import { type RpcParts, type RpcServer, serveRpc } from '../cluster/index.ts';
+import { createAttempts, type RpcParts, type RpcServer, serveRpc } from '../cluster/index.ts';
 import { openContent } from '../content/index.ts';
-import { type AttemptCounter, createAttemptCounter, DEFAULT_ATTEMPT_OPTIONS } from '../limits/index.ts';
 import { openStoreWrites, type StoreWrites } from '../store/index.ts';
 import { createMetricsHub, type MetricsHub } from '../telemetry/index.ts';
 import { createScanRunner, type ScanRequests, type ScanRunner } from '../verdicts/index.ts';
+import { attemptOptions } from './attempt-options.ts';
 import { ensureFirstAdmin, type FirstAdmin } from './first-admin.ts';
 import { keepHouse } from './keep-house.ts';
 import { hostsOf } from './names.ts';
@@ -77,9 +77,10 @@ export async function openHouse(
     { directory: paths.audit, node: config.node, writer: name, ...config.audit },
     base,
   );
-  closing.defer(() => audit.close());
   const sequencer = await openLog(config, paths, { ...base, store, audit });
   closing.defer(() => sequencer.close());
+  // Before the sequencer, which then takes up and signs what was written last.
+  closing.defer(() => audit.close());
 
   const content = await openContent({ directory: paths.content }, base);
   const sources = openSources(config, paths, {
@@ -92,7 +93,7 @@ export async function openHouse(
   const runner = openRunner(config, { ...base, store, content, sources });
   closing.defer(runner.close);
 
-  const attempts = createAttemptCounter(attemptOptions(config), base);
+  const attempts = createAttempts(attemptOptions(config), base);
   const metrics = createMetricsHub(base.clock);
   const server = await serveRpc(
     { socketPath: paths.houseSocket },
@@ -121,7 +122,7 @@ export async function openHouse(
       facts: store.facts,
       manifests: store.manifests,
       records: store.recordIndex,
-      attempts: asyncAttempts(attempts),
+      attempts,
       scans: runner.runner.requests,
       memory: memory?.verdicts,
       sessionKey: await readSharedKey(paths.sessionKey),
@@ -206,7 +207,7 @@ function openRunner(
 /** What workers may ask for; everything else of the store stays in this process. */
 function rpcParts(
   store: StoreWrites,
-  parts: { readonly scans: ScanRequests; readonly attempts: AttemptCounter; readonly metrics: MetricsHub },
+  parts: { readonly scans: ScanRequests; readonly attempts: Attempts; readonly metrics: MetricsHub },
 ): RpcParts {
   const { scans, attempts, metrics } = parts;
   return {
@@ -217,17 +218,4 @@ function rpcParts(
     attempts,
     metrics: { report: metrics.report },
   };
-}
-
-/** The counter as the port that workers reach over the line. */
-function asyncAttempts(counter: AttemptCounter): Attempts {
-  return {
-    delayMs: async (account, source) => counter.delayMs(account, source),
-    failed: async (account, source) => counter.failed(account, source),
-    succeeded: async (account, source) => counter.succeeded(account, source),
-  };
-}
-
-function attemptOptions({ signIn }: NodeConfig): typeof DEFAULT_ATTEMPT_OPTIONS {
-  return { ...DEFAULT_ATTEMPT_OPTIONS, freeCount: signIn.freeCount, delayMsMax: signIn.delayMsMax };
 }

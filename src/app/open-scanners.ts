@@ -3,6 +3,11 @@ import { createInspector } from '../scanners/index.ts';
 import type { Scanner } from '../verdicts/index.ts';
 import type { NodeConfig } from './node-config.ts';
 
+/** Names of the scanners that run in the housekeeping process. */
+export function scannerNames({ inspector }: NodeConfig): readonly string[] {
+  return inspector.isEnabled ? ['inspector'] : [];
+}
+
 /** The scanners that run here. */
 export function openScanners(
   { inspector }: NodeConfig,

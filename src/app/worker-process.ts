@@ -1,18 +1,19 @@
 import { openAuditWriter } from '../audit/index.ts';
-import type { AccountWrites, Attempts } from '../auth/index.ts';
+import type { AccountWrites } from '../auth/index.ts';
 import { StartError, systemClock, systemRandom } from '../base/index.ts';
-import { connectRpc, remotePart } from '../cluster/index.ts';
+import { connectRpc, createRemoteAttempts, createRemoteScans, remotePart } from '../cluster/index.ts';
 import { type LinkWrites, openContent } from '../content/index.ts';
 import { createListener, type Listener } from '../gateway/index.ts';
 import { openStoreReads } from '../store/index.ts';
 import { createLogger, createMetrics, type MetricsHub } from '../telemetry/index.ts';
 import { openTls } from '../tls/index.ts';
 import type { FactWrites } from '../verdicts/index.ts';
+import { attemptOptions } from './attempt-options.ts';
 import { combine } from './combine.ts';
 import { certificateNamesOf, hostsOf } from './names.ts';
 import type { NodeConfig } from './node-config.ts';
 import { openMemory } from './open-memory.ts';
-import { openScans } from './open-scans.ts';
+import { scannerNames } from './open-scanners.ts';
 import { openSources } from './open-sources.ts';
 import { pathsOf } from './paths.ts';
 import { runChild } from './run-child.ts';
@@ -57,8 +58,8 @@ await runChild(async ({ config, version, name }, closing) => {
     {
       accounts: combine(reads.accounts, remotePart<AccountWrites>(rpc, 'accounts')),
       facts: combine(reads.facts, remotePart<FactWrites>(rpc, 'facts')),
-      attempts: remotePart<Attempts>(rpc, 'attempts'),
-      scans: openScans(config, rpc),
+      attempts: createRemoteAttempts(rpc, attemptOptions(config), { clock }),
+      scans: createRemoteScans(rpc, scannerNames(config)),
       links: reads.links,
       manifests: reads.manifests,
       records: reads.recordIndex,
