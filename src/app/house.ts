@@ -110,7 +110,7 @@ export async function openHouse(
   );
 
   const { changes } = server;
-  const memory = await openMemory(config, paths, { ...base, changes });
+  const memory = await openMemory(config, paths, base);
   closing.defer(() => memory?.close());
   const surfaces = createSurfaces(
     { config, paths, version, hosts: hostsOf(config) },

@@ -51,7 +51,7 @@ await runChild(async ({ config, version, name }, closing) => {
     logger,
   });
   closing.defer(async () => void (await Promise.all(sources.all.map(({ source }) => source.close()))));
-  const memory = await openMemory(config, paths, { changes, clock, logger });
+  const memory = await openMemory(config, paths, { clock, random, logger });
   closing.defer(() => memory?.close());
   const surfaces = createSurfaces(
     { config, paths, version, hosts: hostsOf(config) },
