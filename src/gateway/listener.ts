@@ -4,13 +4,14 @@ import type { Duplex } from 'node:stream';
 import type { SecureContextOptions, TLSSocket } from 'node:tls';
 import type { Audit, AuditEntry } from '../audit/index.ts';
 import { type Logger, newId, type Random } from '../base/index.ts';
+import { createConnections } from './connections.ts';
 import type { Gateway } from './handler.ts';
 
 export interface ListenerOptions {
   readonly tls: SecureContextOptions;
   /** Longest time in milliseconds for a request's header to arrive. */
   readonly headerMsMax: number;
-  /** A connection on which nothing moves for this many milliseconds is cut. */
+  /** A connection on which the client moves nothing for this many milliseconds is cut. */
   readonly idleMsMax: number;
   readonly headerBytesMax: number;
 }
@@ -32,6 +33,8 @@ export interface Listener {
   drain(): Promise<void>;
 }
 
+const CHECK_EVERY_MS_MAX = 5000;
+
 const STATUS_OF_ERROR: Readonly<Record<string, number>> = {
   HPE_HEADER_OVERFLOW: 431,
   ERR_HTTP_REQUEST_TIMEOUT: 408,
@@ -50,21 +53,35 @@ export function createListener(options: ListenerOptions, parts: ListenerParts): 
     maxHeaderSize: options.headerBytesMax,
     headersTimeout: options.headerMsMax,
     handshakeTimeout: options.headerMsMax,
+    // Node looks for late headers every 30 seconds otherwise.
+    connectionsCheckingInterval: Math.min(options.headerMsMax, CHECK_EVERY_MS_MAX),
     // A push of a large layer over a slow line takes as long as it takes; `timeout` below cuts what stands still.
     requestTimeout: 0,
     keepAliveTimeout: 75_000,
     requireHostHeader: true,
   });
+  const connections = createConnections(options);
   server.timeout = options.idleMsMax;
-  server.on('request', (request, response) => route(parts, request, response, () => {}));
+  server.on('timeout', (socket) => {
+    // While we store what the client sent, or hold its pull for a scan, it has nothing to say.
+    if (connections.isOurSilence(socket)) socket.setTimeout(options.idleMsMax);
+    else socket.destroy();
+  });
+  server.on('request', (request, response) => {
+    connections.track(request, response);
+    route(parts, request, response, () => {});
+  });
   server.on('checkContinue', (request, response) => {
+    connections.track(request, response);
     route(parts, request, response, () => response.writeContinue());
   });
   server.on('checkExpectation', (request, response) => {
     parts.audit.note(rejected(parts, 'expect.unknown', 417, request.socket.remoteAddress));
     response.writeHead(417, { 'content-length': '0', connection: 'close' }).end();
   });
-  server.on('clientError', (error: NodeJS.ErrnoException, socket) => rejectBytes(parts, error, socket));
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    rejectBytes(parts, error, socket, connections.isAnswering(socket));
+  });
   server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: TLSSocket) => {
     parts.audit.note(rejected(parts, `tls.${error.code ?? 'error'}`, 0, socket.remoteAddress));
   });
@@ -106,14 +123,20 @@ function route(
   parts.others(request, response);
 }
 
-function rejectBytes(parts: ListenerParts, error: NodeJS.ErrnoException, socket: Duplex): void {
+function rejectBytes(
+  parts: ListenerParts,
+  error: NodeJS.ErrnoException,
+  socket: Duplex,
+  isAnswering: boolean,
+): void {
   const code = error.code ?? 'unknown';
   const status = STATUS_OF_ERROR[code] ?? 400;
   const address =
     'remoteAddress' in socket && typeof socket.remoteAddress === 'string' ? socket.remoteAddress : '';
   // A reset is the end of a connection, not a request that was refused.
   if (code !== 'ECONNRESET') parts.audit.note(rejected(parts, `http.${code}`, status, address));
-  if (socket.writable && code !== 'ECONNRESET') {
+  // In the middle of an answer our "no" would be taken for content.
+  if (socket.writable && code !== 'ECONNRESET' && !isAnswering) {
     socket.end(`HTTP/1.1 ${status} Rejected\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
   } else {
     socket.destroy();

@@ -9,6 +9,7 @@ import type { GatewayOptions, GatewayParts } from './parts.ts';
 import { allow, type DecisionFacts, deny, type Plan } from './plan.ts';
 import { noRegistry } from './push-manifest.ts';
 import { type Query, queryValue } from './route.ts';
+import type { Sources } from './sources.ts';
 
 const PAGE_DEFAULT = 100;
 const PAGE_MAX = 1000;
@@ -106,16 +107,16 @@ async function visibleRepositories(
 
 /** All repositories after `last`, in byte order, merged over the registries. */
 async function* everyRepository(parts: GatewayParts, last: string | undefined): AsyncGenerator<Repository> {
-  const lists = await Promise.all(parts.sources.all.map((entry) => listAll(entry, last)));
+  const lists = await Promise.all(parts.sources.all.map((entry) => listAll(parts.sources, entry, last)));
   const names = new Set(lists.flat());
   for (const name of [...names].sort()) {
-    // A name that a longer prefix takes over belongs to that registry.
     if (last === undefined || name > last) yield name;
   }
 }
 
 async function listAll(
-  entry: GatewayParts['sources']['all'][number],
+  sources: Sources,
+  entry: Sources['all'][number],
   last: string | undefined,
 ): Promise<readonly Repository[]> {
   const names: Repository[] = [];
@@ -124,7 +125,8 @@ async function listAll(
     const page = await entry.source.listRepositories({ limit: PAGE_MAX, ...(after ? { last: after } : {}) });
     for (const name of page) {
       const full = parseRepository(`${entry.prefix}${name}`);
-      if (full) names.push(full);
+      // What a longer prefix takes over cannot be reached here.
+      if (full && sources.locate(full)?.source === entry.source) names.push(full);
     }
     if (page.length < PAGE_MAX) return names;
     after = page.at(-1);

@@ -16,7 +16,7 @@ export type Plan =
   | {
       readonly isAllowed: true;
       readonly facts: DecisionFacts;
-      /** Status that the record says; a change that turns out otherwise is recorded a second time. */
+      /** Status that the decision says; where it turns out otherwise, a completion says so. */
       readonly status: number;
       /** Called once, after the record is durable. */
       readonly act: () => Promise<Answer | Refusal>;

@@ -8,9 +8,10 @@ import {
   type Repository,
   refuse,
 } from '../oci/index.ts';
+import type { Verdict } from '../policy/index.ts';
 import { checkAccess } from './access.ts';
 import type { Answer } from './answer.ts';
-import { blockedRefusal, recordedVerdict } from './blocked.ts';
+import { blockedRefusal, recordedVerdict, scanRunningRefusal } from './blocked.ts';
 import { type CallOf, header } from './call.ts';
 import type { GatewayOptions, GatewayParts } from './parts.ts';
 import { allow, type DecisionFacts, deny, type Plan } from './plan.ts';
@@ -29,17 +30,15 @@ export async function planBlobPull(
 ): Promise<Plan> {
   const { repository, digest } = call.route;
   const asked: DecisionFacts = { action: 'pull', repository, reference: digest, digest };
-  const checked = await checkAccess(parts.directory, call, repository, ['pull'], {
+  const isPusher = call.method === 'HEAD' && (await mayPush(call, parts, repository));
+  const checked = await checkAccess(parts.directory, call, repository, [isPusher ? 'push' : 'pull'], {
     service: options.service,
     scopeActions: 'pull',
   });
   const facts: DecisionFacts = { ...asked, ...(checked.because ? { because: checked.because } : {}) };
   if (checked.refusal)
     return denyBlob(call, { ...facts, reason: checked.reason ?? 'refused' }, checked.refusal);
-  if (call.method === 'HEAD' && (await mayPush(call, parts, repository))) {
-    return planPusherHead(call, parts, options, facts);
-  }
-  return planJudgedBlob(call, parts, facts);
+  return isPusher ? planPusherHead(call, parts, options, facts) : planJudgedBlob(call, parts, facts);
 }
 
 /** docker cannot read a 403 to a blob HEAD, so what is refused there is not there; a challenge stays a challenge. */
@@ -93,16 +92,7 @@ async function planJudgedBlob(
   if (!admission.isAdmitted) {
     if (!admission.verdict)
       return deny({ ...facts, reason: 'blob.unknown' }, blobUnknown(repository, digest));
-    const { verdict } = admission;
-    const refused = {
-      repository,
-      digest: verdict.digest,
-      verdict,
-      decisionId: call.id,
-      userAgent: call.userAgent,
-    };
-    const reason = `policy.${verdict.reasons[0]?.rule ?? 'blocked'}`;
-    return denyBlob(call, { ...facts, reason, verdict: recordedVerdict(verdict) }, blockedRefusal(refused));
+    return denyUnadmitted(call, facts, admission.verdict);
   }
   const size =
     (await parts.content.find(digest))?.size ?? (await parts.links.findBlob(repository, digest))?.size;
@@ -118,6 +108,19 @@ async function planJudgedBlob(
     return deny({ ...facts, reason: 'range.invalid' }, refusal);
   }
   return allow(facts, range ? 206 : 200, () => openBlob(call, parts, size, range));
+}
+
+/** The manifest that names it is refused, or waits for its scan: then the client may come again. */
+function denyUnadmitted(call: CallOf<'blob'>, facts: DecisionFacts, verdict: Verdict): Plan {
+  const { repository } = call.route;
+  const recorded = { ...facts, verdict: recordedVerdict(verdict) };
+  if (verdict.outcome === 'unscanned') {
+    return denyBlob(call, { ...recorded, reason: 'policy.unscanned' }, scanRunningRefusal(repository, 0));
+  }
+  const { digest } = verdict;
+  const refused = { repository, digest, verdict, decisionId: call.id, userAgent: call.userAgent };
+  const reason = `policy.${verdict.reasons[0]?.rule ?? 'blocked'}`;
+  return denyBlob(call, { ...recorded, reason }, blockedRefusal(refused));
 }
 
 async function openBlob(

@@ -21,7 +21,8 @@ export async function planManifestPull(
 ): Promise<Plan> {
   const { repository, reference } = call.route;
   const asked: DecisionFacts = { action: 'pull', repository, reference: printReference(reference) };
-  const checked = await checkAccess(parts.directory, call, repository, ['pull'], {
+  const isPusher = call.method === 'HEAD' && (await mayPush(call, parts, repository));
+  const checked = await checkAccess(parts.directory, call, repository, [isPusher ? 'push' : 'pull'], {
     service: options.service,
     scopeActions: 'pull',
   });
@@ -39,7 +40,7 @@ export async function planManifestPull(
     const message = `dockgate: blocked ${repository}: ${loaded.problem}; what cannot be judged is not served`;
     return deny({ ...facts, reason: 'policy.unreadable' }, refuse('IMAGE_BLOCKED', message));
   }
-  if (call.method === 'HEAD' && (await mayPush(call, parts, repository))) {
+  if (isPusher) {
     return allow({ ...facts, reason: 'head.pusher' }, 200, async () =>
       manifestAnswer(call, digest, loaded.manifest),
     );

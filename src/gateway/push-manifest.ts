@@ -49,7 +49,11 @@ export async function planManifestPush(
   const tags = reference.kind === 'tag' ? [reference.tag] : call.route.tags;
   const access = { service: options.service, scopeActions: 'pull,push' };
   const checked = await checkAccess(parts.directory, call, repository, ['push'], access);
-  const facts: DecisionFacts = { ...asked, ...(checked.because ? { because: checked.because } : {}) };
+  const facts: DecisionFacts = {
+    ...asked,
+    ...(reference.kind === 'digest' && tags.length > 0 ? { note: `tags ${tags.join(', ')}` } : {}),
+    ...(checked.because ? { because: checked.because } : {}),
+  };
   if (checked.refusal) return deny({ ...facts, reason: checked.reason ?? 'refused' }, checked.refusal);
 
   const located = parts.sources.locate(repository);

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Answer } from './answer.ts';
+import type { Exchange } from './exchange.ts';
 
 export interface Sent {
   /** Whether content was streamed, so that a completion is worth recording. */
@@ -15,6 +16,7 @@ const STANDING_HEADERS = {
   'x-content-type-options': 'nosniff',
   // Pushed content is served from the address of the console: nothing of it may ever run there.
   'content-security-policy': "default-src 'none'; sandbox",
+  vary: 'Authorization',
 } as const;
 
 /** How much of a refused body is read, so that the client sees the answer and not a reset. */
@@ -23,17 +25,26 @@ const DRAIN_MS_MAX = 5000;
 
 /**
  * Writes an answer: the one place that does. A stream that breaks destroys the connection, so that what was cut never
- * looks whole.
+ * looks whole. An answer that comes before the end of the request's body is the connection's last: what follows
+ * would else be read as the next request.
  */
 export async function respond(
-  request: IncomingMessage,
-  response: ServerResponse,
+  { request, response, isBodyHeldBack }: Pick<Exchange, 'request' | 'response' | 'isBodyHeldBack'>,
   answer: Answer,
 ): Promise<Sent> {
-  if (!request.complete) drain(request);
-  response.writeHead(answer.status, { ...STANDING_HEADERS, ...answer.headers });
+  const isEarly = !request.complete;
+  const last = isEarly ? { connection: 'close' } : {};
+  response.writeHead(answer.status, { ...STANDING_HEADERS, ...answer.headers, ...last });
   if (answer.body instanceof Readable) return stream(response, answer.body);
-  response.end(answer.body);
+  if (isEarly && !isBodyHeldBack) {
+    // All of the answer is out before the rest of the body is waited for.
+    response.flushHeaders();
+    if (answer.body !== undefined) response.write(answer.body);
+    await drain(request);
+    response.end();
+  } else {
+    response.end(answer.body);
+  }
   return { isTransfer: false, bytes: answer.body?.length ?? 0, isAborted: false };
 }
 
@@ -55,15 +66,21 @@ async function stream(response: ServerResponse, body: Readable): Promise<Sent> {
   }
 }
 
-function drain(request: IncomingMessage): void {
-  let bytes = 0;
-  const stop = (): void => {
-    request.socket.destroy();
-  };
-  const timer = setTimeout(stop, DRAIN_MS_MAX).unref();
-  request.on('data', (chunk: Buffer) => {
-    bytes += chunk.length;
-    if (bytes > DRAIN_BYTES_MAX) stop();
+/** Reads what is left of a body and throws it away, until its end, the connection's, or the limits. */
+function drain(request: IncomingMessage): Promise<void> {
+  if (request.destroyed) return Promise.resolve();
+  return new Promise((resolve) => {
+    let bytes = 0;
+    const end = (): void => {
+      clearTimeout(timer);
+      request.off('data', count);
+      resolve();
+    };
+    const count = (chunk: Buffer): void => {
+      bytes += chunk.length;
+      if (bytes > DRAIN_BYTES_MAX) end();
+    };
+    const timer = setTimeout(end, DRAIN_MS_MAX);
+    request.on('data', count).once('end', end).once('close', end).resume();
   });
-  request.once('close', () => clearTimeout(timer));
 }

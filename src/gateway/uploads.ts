@@ -43,6 +43,10 @@ export async function planUploadStart(
   const begun = await beginUpload(call, parts, options, repository);
   if ('isAllowed' in begun) return begun;
 
+  if (query.has('digest') && query.has('mount')) {
+    const refusal = refuse('UNSUPPORTED', 'dockgate: give digest or mount, not both', { status: 400 });
+    return deny({ ...begun.facts, reason: 'upload.invalid' }, refusal);
+  }
   const wanted = queryValue(query, 'digest') ?? queryValue(query, 'mount');
   const digest = wanted === undefined ? undefined : parseDigest(wanted);
   if (wanted !== undefined && !digest)
@@ -50,7 +54,7 @@ export async function planUploadStart(
   if (digest && query.has('mount')) {
     const from = parseRepository(queryValue(query, 'from') ?? '');
     if (from && (await mayMount(call, parts, from, digest))) {
-      const facts = { ...begun.facts, digest, note: `mounted from ${from}` };
+      const facts = { ...begun.facts, digest, note: `mount from ${from}` };
       return allow(facts, 201, () => mount(call, parts, options, begun, from, digest));
     }
   } else if (digest) {
@@ -104,7 +108,7 @@ async function mount(
     isSameRegistry && source
       ? await source.source.mount(upload.located.name, source.name, digest)
       : undefined;
-  if (!mounted) return start(call, parts, upload, 'sha256');
+  if (!mounted) return start(call, parts, upload, algorithmOf(digest));
   await linkPending(parts, options, upload.repository, digest, mounted.size);
   return created(call, upload.repository, digest);
 }
