@@ -29,6 +29,8 @@ export interface DockerRegistryOptions {
   /** Paths instead of whole addresses in Location. */
   readonly relativeUrls?: boolean;
   readonly isDeleteEnabled?: boolean;
+  /** It then remembers sizes of blobs in memory, as its packages configure it. */
+  readonly remembersBlobs?: boolean;
 }
 
 export interface DockerRegistry {
@@ -115,6 +117,7 @@ async function registryConfig(folder: string, port: number, options: DockerRegis
     storage: {
       filesystem: { rootdirectory: join(folder, 'storage') },
       delete: { enabled: options.isDeleteEnabled ?? true },
+      ...(options.remembersBlobs ? { cache: { blobdescriptor: 'inmemory' } } : {}),
     },
     http: {
       addr: `127.0.0.1:${port}`,
