@@ -48,7 +48,7 @@ export const robotSecretShape = z.object({ name, secret: z.string() });
 export const roleShape = z.object({ name, actions: z.array(z.string()), isBuiltIn: z.boolean() });
 export const roleActionsShape = z.strictObject({ actions: z.array(z.string()).min(1).max(50) });
 
-export const subjectShape = z.strictObject({
+const subjectShape = z.strictObject({
   kind: z.enum(['user', 'group', 'robot', 'anonymous']),
   name: z.string().max(64).default(''),
 });

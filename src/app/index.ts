@@ -4,4 +4,3 @@ export { runDoctor } from './doctor.ts';
 export type { LocalApi } from './local-api.ts';
 export { openLocalApi } from './local-api.ts';
 export { serve } from './serve.ts';
-export { readVersion } from './version.ts';

@@ -1,7 +1,6 @@
 /**
  * /v2: parse, authenticate, decide, record, answer. Entered by app/ alone.
  */
-export { METHODS } from './dispatch.ts';
 export type { Gateway } from './handler.ts';
 export { createGateway } from './handler.ts';
 export type { Listener, ListenerOptions, ListenerParts } from './listener.ts';

@@ -8,7 +8,6 @@ export { errorBody, Fault, isRefusal, plainMessage, refuse, statusOf } from './e
 export type { Descriptor, Manifest, ManifestKind, ManifestResult } from './manifest.ts';
 export { isAttestationChild, MANIFEST_BYTES_MAX, namedBy, parseManifest } from './manifest.ts';
 export {
-  isImageConfigType,
   isImageLayerType,
   isIndexType,
   isSchema1Type,

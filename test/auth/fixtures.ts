@@ -30,7 +30,7 @@ export const FAST_HASH: PasswordHashOptions = { ...DEFAULT_PASSWORD_HASH_OPTIONS
 export const ISSUER = 'https://registry.test:8443';
 export const SERVICE = 'dockgate';
 
-export function signingKey(
+function signingKey(
   privateKey: KeyObject,
   createdAtMs: number,
 ): SigningKey & { readonly key: KeyObject } {
@@ -61,7 +61,7 @@ export function ringOf(...first: SigningKey[]): KeyRing & { set(...keys: Signing
 }
 
 /** Accounts as the store keeps them, changed only through its calls, each of which tells the changes. */
-export function createAccounts(parts: { readonly changes: ReturnType<typeof createLocalChanges> }) {
+function createAccounts(parts: { readonly changes: ReturnType<typeof createLocalChanges> }) {
   const accounts = new Map<string, Account>();
   const grants = new Map<string, readonly Grant[]>();
   const refreshTokens = new Map<string, RefreshToken>();

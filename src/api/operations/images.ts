@@ -132,7 +132,7 @@ async function showImage(
   };
 }
 
-export function printVerdict(verdict: Verdict): z.infer<typeof verdictShape> {
+function printVerdict(verdict: Verdict): z.infer<typeof verdictShape> {
   const isEndless = verdict.validUntilMs >= 8.64e15;
   return {
     outcome: verdict.outcome,
@@ -158,7 +158,7 @@ function printFinding(finding: Finding): z.infer<typeof findingShape> {
 /**
  * @throws {ApiProblem} malformed, or not there: 404 for who may ask at all.
  */
-export async function requireImage(
+async function requireImage(
   input: { readonly repository: string; readonly reference: string },
   { parts }: OperationContext,
 ): Promise<{ readonly repository: Repository; readonly digest: Digest }> {

@@ -61,7 +61,7 @@ export function addServiceCommands(program: Command, context: CommandContext): v
   addSignInCommands(program, context);
 }
 
-export function serverOptions(command: Command): Command {
+function serverOptions(command: Command): Command {
   const collect = (value: string, before: readonly string[] = []) => [...before, value];
   return command
     .option('--config <file>', 'configuration (default: config/dockgate.yaml if there)')
