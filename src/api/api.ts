@@ -3,14 +3,18 @@ import { type Identity, printJwks } from '../auth/index.ts';
 import { newId } from '../base/index.ts';
 import { createIdentify } from './identify.ts';
 import { openApiDocument } from './openapi.ts';
-import type { Operation } from './operation.ts';
+import { ApiProblem, type Operation } from './operation.ts';
 import { allOperations } from './operations.ts';
 import type { ApiOptions, ApiParts } from './parts.ts';
-import { problemOf } from './problem.ts';
+import { bodyProblemOf, problemOf } from './problem.ts';
+import { entryOf } from './record.ts';
+import { failRequest, refuseRequest } from './refuse-request.ts';
 import { runOperation } from './run-operation.ts';
 import { createTokenHandlers } from './token.ts';
 
-const BODY_BYTES_MAX = '256kb';
+const JSON_BODY_MAX = '256kb';
+const FORM_BODY_MAX = '64kb';
+const FORM_FIELDS_COUNT_MAX = 200;
 
 /**
  * Everything that is not below /v2: tokens, their keys, and administration.
@@ -23,37 +27,63 @@ export function createApi(options: ApiOptions, parts: ApiParts, fixed?: Identity
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
+  app.enable('case sensitive routing');
+  app.enable('strict routing');
   // Objects built from query keys are a way to reach what no schema names.
   app.set('query parser', 'simple');
-  app.use(standingHeaders(parts));
-  app.get('/.well-known/jwks.json', (_request, response) => {
+  app.use(standingHeaders(parts), refuseForeignPages(parts));
+  app.get('/.well-known/jwks.json', async (request, response) => {
+    await recordPublicRead('keys', { request, response, parts });
     response.set('cache-control', 'public, max-age=300').json(printJwks(parts.keys));
   });
-  const tokens = createTokenHandlers(options, parts);
-  app.get('/token', tokens.get);
-  app.post(
-    '/token',
-    express.urlencoded({ extended: false, limit: '64kb', parameterLimit: 200 }),
-    tokens.post,
-  );
-  app.get('/api/v1/openapi.json', (_request, response) => {
+  app.get('/api/v1/openapi.json', async (request, response) => {
+    await recordPublicRead('openapi', { request, response, parts });
     response.json(openApiDocument(operations, options.version));
   });
-  const identify = createIdentify(parts, options.service, fixed);
-  const json = express.json({ limit: BODY_BYTES_MAX, strict: true, type: 'application/json' });
+  addTokenRoutes(app, options, parts);
+  addOperationRoutes(app, operations, { options, parts, fixed });
+  app.use(async (request, response) => {
+    const problem = problemOf(
+      new ApiProblem(404, 'DG_NOT_FOUND', 'no such address; see /api/v1/openapi.json'),
+    );
+    await refuseRequest({ request, response, parts }, problem, {
+      action: 'request',
+      reason: 'address.unknown',
+    });
+  });
+  app.use(onError(parts));
+  return app;
+}
+
+function addTokenRoutes(app: Express, options: ApiOptions, parts: ApiParts): void {
+  const tokens = createTokenHandlers(options, parts);
+  const form = express.urlencoded({
+    extended: false,
+    limit: FORM_BODY_MAX,
+    parameterLimit: FORM_FIELDS_COUNT_MAX,
+  });
+  app.get('/token', tokens.get);
+  app.post('/token', form, tokens.post);
+}
+
+function addOperationRoutes(
+  app: Express,
+  operations: readonly Operation[],
+  made: { readonly options: ApiOptions; readonly parts: ApiParts; readonly fixed: Identity | undefined },
+): void {
+  const { parts } = made;
+  const identify = createIdentify(parts, made.options.service, made.fixed);
+  const json = express.json({ limit: JSON_BODY_MAX, type: 'application/json', reviver: withoutPrototype });
   for (const operation of operations) {
     app[operation.method](
       `/api/v1${expressPath(operation)}`,
-      requireJson,
+      requireJson(parts),
       json,
       async (request, response) => {
         await runOperation(operation, { request, response, parts, identify });
       },
     );
   }
-  app.use(notFound);
-  app.use(onError(parts));
-  return app;
 }
 
 function standingHeaders(parts: ApiParts): RequestHandler {
@@ -74,43 +104,58 @@ function expressPath(operation: Operation): string {
   return operation.path.replace(/\{(\w+)\}/g, ':$1');
 }
 
-/** A form or a text/plain body could be sent by any web page; JSON cannot without its consent. @see threat W-01 */
-const requireJson: RequestHandler = (request, response, next) => {
-  const hasBody =
-    request.headers['content-length'] !== undefined && request.headers['content-length'] !== '0';
-  if ((hasBody || request.headers['transfer-encoding'] !== undefined) && !request.is('application/json')) {
-    response.status(415).json({ error: { code: 'DG_MEDIA_TYPE', message: 'send application/json' } });
-    return;
-  }
-  next();
-};
-
-const notFound: RequestHandler = (_request, response) => {
-  response
-    .status(404)
-    .json({ error: { code: 'DG_NOT_FOUND', message: 'no such address; see /api/v1/openapi.json' } });
-};
-
-function onError(parts: ApiParts): ErrorRequestHandler {
-  return (error, _request, response, _next) => {
-    const status = bodyErrorStatus(error);
-    if (status !== undefined) {
-      response.status(status).json({
-        error: { code: 'DG_BODY_INVALID', message: 'the body cannot be read as JSON of at most 256 KiB' },
-      });
-      return;
+/**
+ * A browser says from which page a request comes, and sends along what it remembers of a sign-in: a page of somebody
+ * else must not use that to change anything. Programs send no Origin. @see threat W-01
+ */
+function refuseForeignPages(parts: ApiParts): RequestHandler {
+  return async (request, response, next) => {
+    const { origin, host } = request.headers;
+    const isRead = request.method === 'GET' || request.method === 'HEAD';
+    if (isRead || origin === undefined || origin.toLowerCase() === `https://${host}`.toLowerCase()) {
+      return next();
     }
-    const problem = problemOf(error);
-    if (problem.status >= 500)
-      parts.logger.error('a call of the API failed', { requestId: response.locals.requestId }, error);
-    if (!response.headersSent) response.status(problem.status).json(problem.body);
-    else response.destroy();
+    const problem = problemOf(new ApiProblem(403, 'DG_ORIGIN', 'a page of another site must not call this'));
+    await refuseRequest({ request, response, parts }, problem, {
+      action: 'request',
+      reason: 'origin.foreign',
+    });
   };
 }
 
-/** body-parser marks its errors with a `type` and a status. */
-function bodyErrorStatus(error: unknown): number | undefined {
-  if (typeof error !== 'object' || error === null || !('type' in error) || !('status' in error))
-    return undefined;
-  return typeof error.status === 'number' && error.status < 500 ? error.status : undefined;
+/** A form or a text/plain body could be sent by any web page; JSON cannot without its consent. @see threat W-01 */
+function requireJson(parts: ApiParts): RequestHandler {
+  return async (request, response, next) => {
+    const { 'content-length': length, 'transfer-encoding': coding } = request.headers;
+    const hasBody = coding !== undefined || (length !== undefined && length !== '0');
+    if (!hasBody || request.is('application/json') !== false) return next();
+    const problem = problemOf(new ApiProblem(415, 'DG_MEDIA_TYPE', 'send application/json'));
+    await refuseRequest({ request, response, parts }, problem, { action: 'request', reason: 'media-type' });
+  };
+}
+
+/** @throws {SyntaxError} a key that could reach the prototype of whatever it is copied to (W-05). */
+function withoutPrototype(key: string, value: unknown): unknown {
+  if (key === '__proto__') throw new SyntaxError('__proto__ is not a key');
+  return value;
+}
+
+/** What everybody may read needs no record, unless a credential came with it. */
+async function recordPublicRead(
+  action: string,
+  exchange: Parameters<typeof entryOf>[0] & { readonly parts: ApiParts },
+): Promise<void> {
+  if (exchange.request.headers.authorization === undefined) return;
+  const entry = entryOf(exchange, { action, outcome: 'allowed', status: 200 });
+  await exchange.parts.audit.record(entry);
+}
+
+function onError(parts: ApiParts): ErrorRequestHandler {
+  // Express tells an error handler by its four parameters.
+  return async (error, request, response, _next) => {
+    const exchange = { request, response, parts };
+    const problem = bodyProblemOf(error);
+    if (problem) await refuseRequest(exchange, problem, { action: 'request', reason: 'body.invalid' });
+    else await failRequest(exchange, error, { action: 'request' });
+  };
 }

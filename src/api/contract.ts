@@ -60,6 +60,8 @@ export const newGrantShape = z.strictObject({
   from: instant.optional(),
   until: instant.optional(),
 });
+/** Every grant of the role on the pattern to the subject, whatever its effect and dates. */
+export const grantRemovalShape = newGrantShape.pick({ role: true, on: true, subject: true });
 export const grantShape = z.object({
   id: z.string(),
   role: z.string(),

@@ -1,5 +1,14 @@
+import type { Access } from '../auth/index.ts';
 import { parseReference, printReference, type Repository } from '../oci/index.ts';
-import { authorize, type Principal, parseAction, type RepositoryAction } from '../roles/index.ts';
+import {
+  type Action,
+  type Authorization,
+  authorize,
+  BUILT_IN_ROLES,
+  isLiveGrant,
+  type Principal,
+  parseAction,
+} from '../roles/index.ts';
 import type { ExplanationShape } from './contract.ts';
 import { ApiProblem, type OperationContext } from './operation.ts';
 
@@ -14,11 +23,18 @@ type Step = ExplanationShape['steps'][number];
 
 /** Goes the way of a request without making one, and says at each step what decided. */
 export async function explain(question: Question, context: OperationContext): Promise<ExplanationShape> {
-  const steps: Step[] = [];
+  const action = parseAction(question.action);
+  if (!action) throw new ApiProblem(400, 'DG_ACTION_UNKNOWN', `there is no action ${question.action}`);
+  const { repository, reference } = question;
   const principal = await findPrincipal(question.principal, context);
-  steps.push(await explainRights(question, principal, context));
-  if (question.action === 'pull' && question.reference !== undefined) {
-    steps.push(...(await explainImage(question.repository, question.reference, context)));
+  const access = await context.parts.accounts.readAccess(principal);
+  const nowMs = context.parts.clock.nowMs();
+  const steps: Step[] = [
+    explainAccount(principal, access, nowMs),
+    explainRights({ principal, action, repository }, access, nowMs),
+  ];
+  if (action === 'pull' && reference !== undefined) {
+    steps.push(...(await explainImage(repository, reference, context)));
   }
   return { isAllowed: steps.every((step) => step.isPassed), steps };
 }
@@ -32,44 +48,61 @@ async function findPrincipal(name: string, { parts }: OperationContext): Promise
   return { kind: account.kind, id: account.id, name: account.name };
 }
 
-async function explainRights(
-  question: Question,
-  principal: Principal,
-  { parts }: OperationContext,
-): Promise<Step> {
-  const action = parseAction(question.action);
-  if (!action) throw new ApiProblem(400, 'DG_ACTION_UNKNOWN', `there is no action ${question.action}`);
-  const access = await parts.accounts.readAccess(principal);
-  if (!access?.isActive) {
-    const text = `${principal.name} is disabled or expired: \`dockgate user enable ${principal.name}\` lets it in again`;
-    return { step: 'account', isPassed: false, text };
+function explainAccount({ kind, name }: Principal, access: Access | undefined, nowMs: number): Step {
+  const no = (text: string): Step => ({ step: 'account', isPassed: false, text });
+  if (!access) return no(`${kind} ${name} is gone`);
+  const expiresAtMs = access.expiresAtMs ?? Number.POSITIVE_INFINITY;
+  if (expiresAtMs <= nowMs) {
+    return no(`${kind} ${name} expired ${new Date(expiresAtMs).toISOString()}: remove it and add a new one`);
   }
-  const { repository } = question;
-  const nowMs = parts.clock.nowMs();
-  const answer = authorize({
-    principal,
-    grants: access.grants,
-    scopes: undefined,
-    action,
-    repository,
-    nowMs,
-  });
+  if (!access.isActive) {
+    return no(`${kind} ${name} is disabled: \`dockgate user enable ${name}\` lets it in again`);
+  }
+  const text = kind === 'anonymous' ? 'nobody has signed in' : `${kind} ${name} is active`;
+  return { step: 'account', isPassed: true, text };
+}
+
+interface Wish {
+  readonly principal: Principal;
+  readonly action: Action;
+  readonly repository: Repository;
+}
+
+function explainRights(wish: Wish, access: Access | undefined, nowMs: number): Step {
+  const { principal, action, repository } = wish;
+  const grants = access?.grants ?? [];
+  const answer = authorize({ principal, grants, scopes: undefined, action, repository, nowMs });
   if (answer.isAllowed) {
-    const by =
-      answer.because === 'local'
-        ? 'local'
-        : `grant ${answer.because.id}: ${answer.because.role} on ${answer.because.pattern}`;
-    return { step: 'rights', isPassed: true, text: `${action} on ${repository} is given by ${by}` };
+    return {
+      step: 'rights',
+      isPassed: true,
+      text: `${action} on ${repository} is given by ${giver(answer)}`,
+    };
   }
-  const text = answer.because
-    ? `${action} on ${repository} is denied by grant ${answer.because.id}: remove it to allow`
-    : `none of ${access.grants.length} grants gives ${action} on ${repository}: ${suggestion(action as RepositoryAction, repository, principal)}`;
+  const { because } = answer;
+  if (because) {
+    const text = `${action} on ${repository} is denied by grant ${because.id}, ${because.role} on ${because.pattern}`;
+    return { step: 'rights', isPassed: false, text: `${text}: remove it to allow` };
+  }
+  const live = grants.filter((grant) => isLiveGrant(grant, nowMs)).length;
+  const given =
+    live === 0 ? `no grant is given to ${principal.name}` : `none of its ${live} live grants holds`;
+  const text = `${given}, so not ${action} on ${repository}: ${suggestion(wish)}`;
   return { step: 'rights', isPassed: false, text };
 }
 
-function suggestion(action: RepositoryAction, repository: Repository, principal: Principal): string {
-  const role = action === 'pull' || action === 'list' ? 'reader' : 'developer';
-  return `\`dockgate grant add --role ${role} --on ${repository} --${principal.kind} ${principal.name}\` would`;
+function giver({ because }: Authorization & { readonly isAllowed: true }): string {
+  return because === 'local' ? 'local' : `grant ${because.id}, ${because.role} on ${because.pattern}`;
+}
+
+/** The smallest role of ours that would do. */
+function suggestion({ action, repository, principal }: Wish): string {
+  const role = BUILT_IN_ROLES.find(({ actions }) => actions.includes(action));
+  if (!role) return `no built-in role holds ${action}: \`dockgate role put NAME ${action}\` makes one`;
+  const to = principal.kind === 'anonymous' ? '--anonymous' : `--${principal.kind} ${principal.name}`;
+  // Rights over the whole installation count on every repository only.
+  const on = role.name === 'auditor' || role.name === 'admin' ? "'**'" : repository;
+  return `\`dockgate grant add --role ${role.name} --on ${on} ${to}\` would allow it`;
 }
 
 async function explainImage(
@@ -85,12 +118,14 @@ async function explainImage(
   const resolved: Step = { step: 'resolve', isPassed: true, text: `${printed} is ${digest}` };
   const verdict = await parts.verdicts.peek(repository, digest);
   if (verdict.outcome === 'allow') {
-    return [resolved, { step: 'verdict', isPassed: true, text: 'every matching policy admits it' }];
+    const { warnings } = verdict;
+    const count = warnings.length === 0 ? '' : `, with ${warnings.length} warnings (dockgate image show)`;
+    return [resolved, { step: 'verdict', isPassed: true, text: `every matching policy admits it${count}` }];
   }
-  const reasons = verdict.reasons.map((reason) => ({
+  const reasons = verdict.reasons.map(({ policy, rule, text }) => ({
     step: 'verdict',
     isPassed: false,
-    text: `policy ${reason.policy}, rule ${reason.rule}: ${reason.text}`,
+    text: `${policy === '' ? '' : `policy ${policy}, `}rule ${rule}: ${text}`,
   }));
   if (reasons.length > 0) return [resolved, ...reasons];
   const text = `not scanned yet: \`dockgate image scan ${printed}\` queues it`;

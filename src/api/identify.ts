@@ -1,17 +1,12 @@
 import type { Request } from 'express';
-import { authorizationOf, type Identity } from '../auth/index.ts';
+import { type Authentication, authorizationOf, type Identity } from '../auth/index.ts';
 import { sourceOf } from '../limits/index.ts';
 import { ApiProblem } from './operation.ts';
 import type { ApiParts } from './parts.ts';
 
 export type Identified =
   | { readonly ok: true; readonly identity: Identity }
-  | {
-      readonly ok: false;
-      readonly problem: ApiProblem;
-      readonly reason: string;
-      readonly retryAfter?: string;
-    };
+  | { readonly ok: false; readonly problem: ApiProblem; readonly reason: string; readonly note?: string };
 
 export type Identify = (request: Request) => Promise<Identified>;
 
@@ -27,26 +22,37 @@ export function createIdentify(
   return async (request) => {
     if (fixed) return { ok: true, identity: fixed };
     const header = authorizationOf(request.rawHeaders);
-    if (!header.ok) return refused(401, header.reason, header.refusal.message);
+    if (!header.ok) return refused(400, header.reason, header.refusal.message);
     const { authorization } = header;
     if (authorization === undefined) return refused(401, 'sign-in.needed', 'sign in first: dockgate login');
     const source = sourceOf(peerAddress(request));
-    const proved = /^basic /i.test(authorization)
-      ? await parts.authenticator.authenticate({ authorization, source })
-      : await parts.authenticator.refresh({ token: authorization.replace(/^bearer +/i, ''), service });
-    if (proved.ok) return { ok: true, identity: proved.identity };
-    const status = proved.refusal.status === 429 ? 429 : 401;
-    const retryAfter = proved.refusal.headers?.['Retry-After'];
-    return {
-      ...refused(status, proved.reason, proved.refusal.message),
-      ...(retryAfter ? { retryAfter } : {}),
-    };
+    const proved = /^bearer /i.test(authorization)
+      ? await parts.authenticator.refresh({ token: authorization.replace(/^bearer +/i, ''), service })
+      : await parts.authenticator.authenticate({ authorization, source });
+    return proved.ok ? { ok: true, identity: proved.identity } : unproved(proved);
   };
 }
 
-function refused(status: 401 | 429, reason: string, message: string): Identified & { ok: false } {
-  const code = status === 429 ? 'DG_TOO_MANY_SIGN_INS' : 'DG_UNAUTHORIZED';
-  return { ok: false, problem: new ApiProblem(status, code, message), reason };
+function unproved({ refusal, reason, principalName }: Authentication & { ok: false }): Identified {
+  const status = refusal.status === 429 ? 429 : 401;
+  return {
+    ...refused(status, reason, refusal.message, refusal.headers),
+    ...(principalName === undefined ? {} : { note: `as ${principalName}` }),
+  };
+}
+
+const CODES = { 400: 'DG_REQUEST_INVALID', 401: 'DG_UNAUTHORIZED', 429: 'DG_TOO_MANY_SIGN_INS' } as const;
+
+function refused(
+  status: keyof typeof CODES,
+  reason: string,
+  text: string,
+  given: Readonly<Record<string, string>> = {},
+): Identified & { ok: false } {
+  // The prefix is for clients that print the message as their own; our own command says its name itself.
+  const message = text.replace(/^dockgate: /, '');
+  const headers = status === 401 ? { ...given, 'www-authenticate': 'Basic realm="dockgate"' } : given;
+  return { ok: false, problem: new ApiProblem(status, CODES[status], message, headers), reason };
 }
 
 /** The peer's address; IPv4 in its own notation. Empty on a Unix socket. */

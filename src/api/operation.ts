@@ -24,12 +24,12 @@ export interface Operation<I extends z.ZodType = z.ZodType, O extends z.ZodType 
   /** `user.add`: the CLI's words, and `admin.user.add` in the access log. */
   readonly id: string;
   readonly method: 'get' | 'post' | 'put' | 'delete';
-  /** `/users/{name}`; parameters, query and body arrive as one input. */
+  /** `/users/{name}`; its parameters and the query (of a read) or the body (of a write) arrive as one input. */
   readonly path: string;
   readonly summary: string;
-  /** `signed-in`: everyone with an identity. `inside`: the operation filters what it shows by the caller's rights. */
+  /** `signed-in`: everyone who proved who it is; what is shown is then a matter of the caller's rights. */
   readonly action: SystemAction | RepositoryAction | 'signed-in';
-  /** Where the input's members come from; body members come first, then query, then path. */
+  /** Of exactly these members: what it does not name is refused, not passed over (W-05). */
   readonly input: I;
   readonly output: O;
   readonly status: 200 | 201 | 202;
@@ -37,6 +37,8 @@ export interface Operation<I extends z.ZodType = z.ZodType, O extends z.ZodType 
   readonly subject?: (input: z.infer<I>) => Subject;
   /** What the record says has changed; never a secret. */
   readonly change?: (input: z.infer<I>) => unknown;
+  /** What the record says was asked, where that is no change: a search of the access log is itself of interest. */
+  readonly note?: (input: z.infer<I>) => string;
   /**
    * @throws {ApiProblem} the input refers to what is not there, or breaks a rule.
    */
@@ -52,12 +54,20 @@ export function operation<I extends z.ZodType, O extends z.ZodType>(value: Opera
 /** A "no" of the API with its status. */
 export class ApiProblem extends Error {
   override readonly name = 'ApiProblem';
-  readonly status: 400 | 401 | 403 | 404 | 409 | 413 | 429;
-  readonly code: string;
+  readonly status: 400 | 401 | 403 | 404 | 409 | 415 | 429;
+  readonly code: `DG_${string}`;
+  /** Extra answer headers, such as Retry-After. */
+  readonly headers: Readonly<Record<string, string>>;
 
-  constructor(status: ApiProblem['status'], code: string, message: string) {
+  constructor(
+    status: ApiProblem['status'],
+    code: ApiProblem['code'],
+    message: string,
+    headers: ApiProblem['headers'] = {},
+  ) {
     super(message);
     this.status = status;
     this.code = code;
+    this.headers = headers;
   }
 }

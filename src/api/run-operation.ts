@@ -1,15 +1,12 @@
-import type { Request, Response } from 'express';
-import type { AuditEntry } from '../audit/index.ts';
 import type { Identity } from '../auth/index.ts';
-import type { RepositoryAction, SystemAction } from '../roles/index.ts';
-import { type Identify, peerAddress } from './identify.ts';
+import type { Identify } from './identify.ts';
 import { ApiProblem, type Operation, type Subject } from './operation.ts';
 import type { ApiParts } from './parts.ts';
 import { inputProblem, problemOf } from './problem.ts';
+import { type Exchange, entryOf } from './record.ts';
+import { failRequest, refuseRequest } from './refuse-request.ts';
 
-interface Exchange {
-  readonly request: Request;
-  readonly response: Response;
+export interface OperationExchange extends Exchange {
   readonly parts: ApiParts;
   readonly identify: Identify;
 }
@@ -18,104 +15,91 @@ interface Exchange {
  * Identify, check the input, check the rights, record, run, answer: the same way for every operation. What is refused
  * is recorded before its answer, what is allowed before it happens.
  */
-export async function runOperation(operation: Operation, exchange: Exchange): Promise<void> {
-  const { request, response, parts } = exchange;
-  const identified = await exchange.identify(request);
-  if (!identified.ok) {
-    if (identified.retryAfter) response.set('retry-after', identified.retryAfter);
-    if (identified.problem.status === 401) response.set('www-authenticate', 'Basic realm="dockgate"');
-    await refuse(operation, exchange, undefined, {}, identified.problem, identified.reason);
-    return;
-  }
-  const { identity } = identified;
-  const parsed = operation.input.safeParse({
-    ...objectOf(request.body),
-    ...request.query,
-    ...request.params,
-  });
-  if (!parsed.success) {
-    await refuse(operation, exchange, identity, {}, inputProblem(parsed.error), 'input.invalid');
-    return;
-  }
-  let subject: Subject = {};
+export async function runOperation(operation: Operation, exchange: OperationExchange): Promise<void> {
+  const action = `admin.${operation.id}`;
   try {
-    subject = operation.subject?.(parsed.data) ?? {};
-    await requireRight(operation, identity, subject, parts);
-    const entry = entryOf(operation, exchange, identity, subject, 'allowed', operation.status);
-    const change = operation.change?.(parsed.data);
-    await parts.audit.record(change === undefined ? entry : { ...entry, change: { after: change } });
-    const result = await operation.run(parsed.data, { parts, identity });
+    const identified = await exchange.identify(exchange.request);
+    if (identified.ok) await runAs(operation, identified.identity, exchange);
+    else await refuseRequest(exchange, problemOf(identified.problem), { action, ...factsOf(identified) });
+  } catch (error) {
+    await failRequest(exchange, error, { action });
+  }
+}
+
+function factsOf({ reason, note }: { readonly reason: string; readonly note?: string }) {
+  return { reason, ...(note === undefined ? {} : { note }) };
+}
+
+async function runAs(operation: Operation, identity: Identity, exchange: OperationExchange): Promise<void> {
+  const { response, parts } = exchange;
+  const facts: { action: string; identity: Identity; subject: Subject } = {
+    action: `admin.${operation.id}`,
+    identity,
+    subject: {},
+  };
+  try {
+    const input = parseInput(operation, exchange);
+    facts.subject = operation.subject?.(input) ?? {};
+    await requireRight(operation, identity, facts.subject, parts);
+    const change = operation.change?.(input);
+    const note = operation.note?.(input);
+    await parts.audit.record(
+      entryOf(exchange, {
+        ...facts,
+        outcome: 'allowed',
+        status: operation.status,
+        ...(change === undefined ? {} : { change }),
+        ...(note === undefined ? {} : { note }),
+      }),
+    );
+    const result = await operation.run(input, { parts, identity });
     response.status(operation.status).json(operation.output.parse(result));
   } catch (error) {
     const problem = problemOf(error);
-    if (problem.status >= 500) throw error;
-    await refuse(operation, exchange, identity, subject, error, problem.body.error.code);
+    if (problem.status >= 500) return failRequest(exchange, error, facts);
+    await refuseRequest(exchange, problem, { ...facts, reason: problem.code });
   }
 }
 
+/**
+ * Members come from the path, and beside them from the query of a read or the body of a write; nothing is taken from
+ * the other place. A password in a query would end in every log on its way.
+ *
+ * @throws {ApiProblem} a member is malformed, missing, unknown or given twice.
+ */
+function parseInput(operation: Operation, { request }: OperationExchange): unknown {
+  const isRead = operation.method === 'get' || operation.method === 'delete';
+  const [given, other] = isRead ? [request.query, request.body] : [request.body ?? {}, request.query];
+  if (!isPlainObject(given)) throw invalid('the body must be one JSON object');
+  if (other !== undefined && !(isPlainObject(other) && Object.keys(other).length === 0)) {
+    throw invalid(
+      isRead ? 'this call takes no body' : 'this call takes its input in the body, not in the query',
+    );
+  }
+  const twice = Object.keys(request.params).find((name) => Object.hasOwn(given, name));
+  if (twice !== undefined) throw invalid(`${twice}: is given by the address already`);
+  const parsed = operation.input.safeParse({ ...given, ...request.params });
+  if (!parsed.success) throw inputProblem(parsed.error);
+  return parsed.data;
+}
+
+function invalid(message: string): ApiProblem {
+  return new ApiProblem(400, 'DG_INPUT_INVALID', message);
+}
+
+function isPlainObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
 async function requireRight(
-  operation: Operation,
+  { action }: Operation,
   identity: Identity,
-  subject: Subject,
+  { repository }: Subject,
   parts: ApiParts,
 ): Promise<void> {
-  if (operation.action === 'signed-in') return;
-  const action: SystemAction | RepositoryAction = operation.action;
-  const answer = await parts.directory.can(identity, action, subject.repository);
+  if (action === 'signed-in') return;
+  const answer = await parts.directory.can(identity, action, repository);
   if (answer.isAllowed) return;
-  const where = subject.repository ? ` on ${subject.repository}` : '';
+  const where = repository === undefined ? '' : ` on ${repository}`;
   throw new ApiProblem(403, 'DG_DENIED', `${identity.principal.name} has no grant for ${action}${where}`);
-}
-
-async function refuse(
-  operation: Operation,
-  exchange: Exchange,
-  identity: Identity | undefined,
-  subject: Subject,
-  error: unknown,
-  reason: string,
-): Promise<void> {
-  const problem = problemOf(error);
-  const entry = { ...entryOf(operation, exchange, identity, subject, 'refused', problem.status), reason };
-  // A call without a credential is only asked for one: recorded, not waited for.
-  if (identity === undefined && exchange.request.headers.authorization === undefined)
-    exchange.parts.audit.note(entry);
-  else await exchange.parts.audit.record(entry);
-  exchange.response.status(problem.status).json(problem.body);
-}
-
-function entryOf(
-  operation: Operation,
-  { request, response }: Exchange,
-  identity: Identity | undefined,
-  subject: Subject,
-  outcome: AuditEntry['outcome'],
-  status: number,
-): AuditEntry {
-  const userAgent = request.headers['user-agent'];
-  return {
-    kind: 'decision',
-    requestId: response.locals.requestId,
-    action: `admin.${operation.id}`,
-    outcome,
-    status,
-    method: request.method,
-    ...(identity ? { principal: { ...principalOf(identity) } } : {}),
-    client: { address: peerAddress(request), ...(userAgent === undefined ? {} : { userAgent }) },
-    ...subject,
-  };
-}
-
-function principalOf({ principal, via, tokenId }: Identity): NonNullable<AuditEntry['principal']> {
-  return {
-    kind: principal.kind,
-    id: principal.id,
-    name: principal.name,
-    via,
-    ...(tokenId ? { tokenId } : {}),
-  };
-}
-
-function objectOf(body: unknown): object {
-  return typeof body === 'object' && body !== null && !Array.isArray(body) ? body : {};
 }

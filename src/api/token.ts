@@ -1,11 +1,12 @@
-import type { Request, RequestHandler, Response } from 'express';
-import type { AuditEntry } from '../audit/index.ts';
+import type { Request, RequestHandler } from 'express';
 import { type Authentication, authorizationOf, type Identity } from '../auth/index.ts';
 import { sourceOf } from '../limits/index.ts';
 import { errorBody, type Refusal, refuse } from '../oci/index.ts';
 import { parseScopes, printScope, type Scope } from '../roles/index.ts';
 import { peerAddress } from './identify.ts';
 import type { ApiOptions, ApiParts } from './parts.ts';
+import { type Exchange, entryOf, type RecordFacts } from './record.ts';
+import { failRequest } from './refuse-request.ts';
 
 /** What a token request asks, by GET or by POST. */
 interface Ask {
@@ -25,33 +26,44 @@ export function createTokenHandlers(
   options: ApiOptions,
   parts: ApiParts,
 ): { readonly get: RequestHandler; readonly post: RequestHandler } {
-  const get: RequestHandler = async (request, response) => {
-    const query = new URLSearchParams(request.originalUrl.split('?')[1] ?? '');
-    const ask: Ask = {
-      service: query.get('service') ?? undefined,
-      scopes: query.getAll('scope'),
-      clientId: query.get('client_id') ?? '',
-      wantsRefreshToken: query.get('offline_token') === 'true',
+  /** Whatever breaks is recorded and answered in the form that clients can print. */
+  const handler =
+    (read: (request: Request) => Promise<readonly [Authentication, Ask]>): RequestHandler =>
+    async (request, response) => {
+      const exchange = { request, response, options, parts };
+      try {
+        const [proved, ask] = await read(request);
+        await answer(proved, ask, exchange);
+      } catch (error) {
+        await failRequest(exchange, error, { action: 'token' });
+      }
     };
-    const proved = await proveHeader(request, parts);
-    await answer(proved, ask, { request, response, options, parts });
+  return {
+    get: handler(async (request) => [await proveHeader(request, parts), askOfQuery(request)]),
+    post: handler(async (request) => {
+      const form = formOf(request);
+      return [await proveForm(form, request, { options, parts }), askOfForm(form)];
+    }),
   };
-  const post: RequestHandler = async (request, response) => {
-    const form = formOf(request);
-    const ask: Ask = {
-      service: form.get('service') ?? undefined,
-      scopes: form.getAll('scope'),
-      clientId: form.get('client_id') ?? '',
-      wantsRefreshToken: form.get('access_type') === 'offline',
-    };
-    await answer(await proveForm(form, request, { options, parts }), ask, {
-      request,
-      response,
-      options,
-      parts,
-    });
+}
+
+function askOfQuery(request: Request): Ask {
+  const query = new URLSearchParams(request.originalUrl.split('?')[1] ?? '');
+  return {
+    service: query.get('service') ?? undefined,
+    scopes: query.getAll('scope'),
+    clientId: query.get('client_id') ?? '',
+    wantsRefreshToken: query.get('offline_token') === 'true',
   };
-  return { get, post };
+}
+
+function askOfForm(form: URLSearchParams): Ask {
+  return {
+    service: form.get('service') ?? undefined,
+    scopes: form.getAll('scope'),
+    clientId: form.get('client_id') ?? '',
+    wantsRefreshToken: form.get('access_type') === 'offline',
+  };
 }
 
 /** Basic, or nothing for an anonymous token; a token cannot be had for a token. */
@@ -82,7 +94,7 @@ function formOf(request: Request): URLSearchParams {
 async function proveForm(
   form: URLSearchParams,
   request: Request,
-  { options, parts }: Pick<Exchange, 'options' | 'parts'>,
+  { options, parts }: Pick<TokenExchange, 'options' | 'parts'>,
 ): Promise<Authentication> {
   const source = sourceOf(peerAddress(request));
   const grantType = form.get('grant_type');
@@ -102,98 +114,79 @@ async function proveForm(
   return { ok: false, refusal, reason: 'token.grant-type' };
 }
 
-interface Exchange {
-  readonly request: Request;
-  readonly response: Response;
+interface TokenExchange extends Exchange {
   readonly options: ApiOptions;
   readonly parts: ApiParts;
 }
 
-async function answer(proved: Authentication, ask: Ask, exchange: Exchange): Promise<void> {
-  const { options } = exchange;
+async function answer(proved: Authentication, ask: Ask, exchange: TokenExchange): Promise<void> {
+  const { service } = exchange.options;
   if (!proved.ok) {
     const note = proved.principalName === undefined ? {} : { note: `as ${proved.principalName}` };
     return refuseToken(exchange, { reason: proved.reason, ...note }, proved.refusal);
   }
-  if (ask.service !== undefined && ask.service !== options.service) {
-    const refusal = refuse('UNSUPPORTED', `dockgate: service must be ${options.service}`, { status: 400 });
-    return refuseToken(
-      exchange,
-      { reason: 'token.service', principal: principalOf(proved.identity) },
-      refusal,
-    );
+  const { identity } = proved;
+  if (ask.service !== undefined && ask.service !== service) {
+    const refusal = refuse('UNSUPPORTED', `dockgate: service must be ${service}`, { status: 400 });
+    return refuseToken(exchange, { reason: 'token.service', identity }, refusal);
   }
   const requested = parseScopes(ask.scopes);
   if (!requested.ok) {
     const refusal = refuse('UNSUPPORTED', `dockgate: ${requested.problem}`, { status: 400 });
-    return refuseToken(exchange, { reason: 'token.scope', principal: principalOf(proved.identity) }, refusal);
+    return refuseToken(exchange, { reason: 'token.scope', identity }, refusal);
   }
-  await issue(proved.identity, requested.scopes, ask, exchange);
+  await issue(identity, requested.scopes, ask, exchange);
 }
 
 async function issue(
   identity: Identity,
   requested: readonly Scope[],
   ask: Ask,
-  exchange: Exchange,
+  exchange: TokenExchange,
 ): Promise<void> {
   const { options, parts, response } = exchange;
   const { principal } = identity;
   const scopes = await parts.directory.scopesFor(identity, requested);
   const issued = await parts.tokens.issue({ principal, scopes, provedAtMs: identity.provedAtMs });
+  const scope = scopes.map(printScope).join(' ');
   // For a password alone: a robot's secret is revocable already, and podman refuses to sign in beside one.
-  const refreshToken =
-    ask.wantsRefreshToken && principal.kind === 'user'
-      ? await parts.refreshTokens.issue({ principal, service: options.service, clientId: ask.clientId })
-      : undefined;
-  await parts.audit.record({
-    ...entryOf(exchange, 'allowed', 200),
-    principal: { ...principalOf(identity), tokenId: issued.tokenId },
-    note: scopes.map(printScope).join(' '),
-  });
+  const isRefreshable = ask.wantsRefreshToken && principal.kind === 'user';
+  const note = [scope, ...(isRefreshable ? ['with a refresh token'] : [])].join(' ').trim();
+  const facts = { action: 'token', outcome: 'allowed', status: 200, tokenId: issued.tokenId } as const;
+  await parts.audit.record(entryOf(exchange, { ...facts, identity, note }));
+  const refreshToken = isRefreshable
+    ? await parts.refreshTokens.issue({ principal, service: options.service, clientId: ask.clientId })
+    : undefined;
   response.json({
     token: issued.token,
     access_token: issued.token,
     expires_in: issued.expiresInSeconds,
     issued_at: new Date(issued.issuedAtMs).toISOString(),
-    scope: scopes.map(printScope).join(' '),
+    scope,
     ...(refreshToken === undefined ? {} : { refresh_token: refreshToken.token }),
   });
 }
 
 async function refuseToken(
-  exchange: Exchange,
-  facts: Pick<AuditEntry, 'reason' | 'note' | 'principal'>,
+  exchange: TokenExchange,
+  facts: Pick<RecordFacts, 'reason' | 'note' | 'identity'>,
   refusal: Refusal,
 ): Promise<void> {
-  await exchange.parts.audit.record({ ...entryOf(exchange, 'refused', refusal.status), ...facts });
-  if (refusal.headers) exchange.response.set(refusal.headers);
-  exchange.response.status(refusal.status).type('application/json').send(errorBody(refusal));
-}
-
-function entryOf(
-  { request, response }: Exchange,
-  outcome: AuditEntry['outcome'],
-  status: number,
-): AuditEntry {
-  const userAgent = request.headers['user-agent'];
-  return {
-    kind: 'decision',
-    requestId: response.locals.requestId,
+  const { parts, response } = exchange;
+  const entry = entryOf(exchange, {
+    ...facts,
     action: 'token',
-    outcome,
-    status,
-    method: request.method,
-    client: { address: peerAddress(request), ...(userAgent === undefined ? {} : { userAgent }) },
-  };
+    outcome: 'refused',
+    status: refusal.status,
+  });
+  if (showsCredential(exchange.request)) await parts.audit.record(entry);
+  else parts.audit.note(entry);
+  if (refusal.headers) response.set(refusal.headers);
+  response.status(refusal.status).type('application/json').send(errorBody(refusal));
 }
 
-function principalOf({ principal, via, tokenId }: Identity): NonNullable<AuditEntry['principal']> {
-  return {
-    kind: principal.kind,
-    id: principal.id,
-    name: principal.name,
-    via,
-    ...(tokenId ? { tokenId } : {}),
-  };
+function showsCredential(request: Request): boolean {
+  if (request.headers.authorization !== undefined) return true;
+  const form = formOf(request);
+  return form.has('password') || form.has('refresh_token');
 }

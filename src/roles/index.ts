@@ -1,6 +1,6 @@
 /** Who may do what: pure decisions over principals, grants, scopes. Entered by auth/, store/, cluster/, gateway/, api/. */
 
-export { authorize } from './authorize.ts';
+export { authorize, isLiveGrant } from './authorize.ts';
 export { BUILT_IN_ROLES, parseAction } from './built-in.ts';
 export type { GrantScopesRequest } from './grant-scopes.ts';
 export { grantScopes } from './grant-scopes.ts';

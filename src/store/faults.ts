@@ -20,7 +20,7 @@ export class StoreConflict extends Fault {
   readonly reason: ConflictReason;
 
   constructor(reason: ConflictReason, message: string, cause?: unknown) {
-    super('DG_STORE_CONFLICT', 'DENIED', message, cause, { status: 409 });
+    super('DG_STORE_CONFLICT', 'DENIED', message, cause, { status: reason === 'unknown' ? 404 : 409 });
     this.reason = reason;
   }
 }

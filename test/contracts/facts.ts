@@ -27,7 +27,11 @@ function waiver(id: string, overrides: Partial<Waiver> = {}): Waiver {
   return { id, finding: 'CVE-1', reason: 'not reachable', author: 'id-alice', endsAtMs: 9000, ...overrides };
 }
 
-const conflict = (reason: string) => ({ code: 'DG_STORE_CONFLICT', status: 409, reason });
+const conflict = (reason: string) => ({
+  code: 'DG_STORE_CONFLICT',
+  status: reason === 'unknown' ? 404 : 409,
+  reason,
+});
 
 /** What every implementation of FactReads and FactWrites does. */
 export function factsContract(implementation: string, open: OpenStore): void {

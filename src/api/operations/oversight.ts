@@ -24,6 +24,7 @@ export function oversightOperations(version: string) {
       input: recordsQuery,
       output: recordsShape,
       status: 200,
+      note: (input) => JSON.stringify(input),
       async run(input, { parts }) {
         const found = await parts.records.search(toQuery(input));
         const next = found.length === input.limit ? found.at(-1)?.index : undefined;
@@ -42,7 +43,11 @@ export function oversightOperations(version: string) {
       input: explainQuery,
       output: explanationShape,
       status: 200,
-      subject: ({ reference }) => ({ ...(reference ? { reference } : {}) }),
+      subject: ({ repository, reference }) => ({
+        repository: requireRepository(repository),
+        ...(reference === undefined ? {} : { reference }),
+      }),
+      note: ({ principal, action }) => `whether ${principal} may ${action}`,
       run: (input, context) =>
         explain({ ...input, repository: requireRepository(input.repository) }, context),
     }),

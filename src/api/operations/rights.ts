@@ -5,11 +5,13 @@ import { type Action, type Grant, parseAction } from '../../roles/index.ts';
 import {
   type GrantShape,
   grantIdShape,
+  grantRemovalShape,
   grantShape,
   nameParams,
   newGrantShape,
   roleActionsShape,
   roleShape,
+  type subjectShape,
 } from '../contract.ts';
 import { ApiProblem, operation } from '../operation.ts';
 
@@ -85,14 +87,16 @@ export const rightsOperations = [
     id: 'grant.remove',
     method: 'post',
     path: '/grants/remove',
-    summary: 'Takes a grant away; the next request is refused',
+    summary: 'Takes grants away, denying ones and dated ones included; the next request is refused',
     action: 'users.manage',
-    input: newGrantShape,
+    input: grantRemovalShape,
     output: z.object({ isRemoved: z.boolean() }),
     status: 200,
     change: (grant) => grant,
     async run(input, { parts }) {
-      const isRemoved = await parts.accounts.removeGrant(toGrant(input));
+      requireSubjectName(input.subject);
+      const { role, on: pattern, subject } = input;
+      const isRemoved = await parts.accounts.removeGrant({ role, pattern, subject });
       if (!isRemoved) throw new ApiProblem(404, 'DG_GRANT_UNKNOWN', 'there is no such grant');
       return { isRemoved };
     },
@@ -108,9 +112,7 @@ function requireAction(text: string): Action {
 function toGrant(input: z.infer<typeof newGrantShape>): NewGrant {
   const pattern = parsePattern(input.on);
   if (!pattern.ok) throw new ApiProblem(400, 'DG_PATTERN_INVALID', `on: ${pattern.problem}`);
-  if (input.subject.kind !== 'anonymous' && input.subject.name === '') {
-    throw new ApiProblem(400, 'DG_INPUT_INVALID', 'subject.name is missing');
-  }
+  requireSubjectName(input.subject);
   return {
     role: input.role,
     pattern: input.on,
@@ -119,6 +121,12 @@ function toGrant(input: z.infer<typeof newGrantShape>): NewGrant {
     ...(input.from === undefined ? {} : { fromMs: Date.parse(input.from) }),
     ...(input.until === undefined ? {} : { untilMs: Date.parse(input.until) }),
   };
+}
+
+function requireSubjectName({ kind, name }: z.infer<typeof subjectShape>): void {
+  if (kind === 'anonymous' ? name === '' : name !== '') return;
+  const problem = kind === 'anonymous' ? 'must be empty for anonymous' : 'is missing';
+  throw new ApiProblem(400, 'DG_INPUT_INVALID', `subject.name: ${problem}`);
 }
 
 function printGrant(grant: Grant): GrantShape {
