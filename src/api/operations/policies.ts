@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { newId } from '../../base/index.ts';
 import { parseDigest, parsePattern } from '../../oci/index.ts';
 import { type Policy, parsePolicyDocument, printPolicyDocument, type Waiver } from '../../policy/index.ts';
-import { nameParams, newWaiverShape, waiverShape } from '../contract.ts';
+import { newWaiverShape, policyParams, waiverShape } from '../contract.ts';
 import { ApiProblem, operation } from '../operation.ts';
 
 const document = z.looseObject({ policies: z.array(z.unknown()) });
@@ -44,7 +44,7 @@ export const policyOperations = [
     path: '/policies/{name}',
     summary: 'Removes a policy; a repository that none matches any more is refused',
     action: 'policy.manage',
-    input: nameParams,
+    input: policyParams,
     output: z.object({ name: z.string() }),
     status: 200,
     change: ({ name }) => ({ policy: name }),
