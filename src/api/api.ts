@@ -1,4 +1,4 @@
-import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express';
+import express, { type ErrorRequestHandler, type Express, type Request, type RequestHandler } from 'express';
 import { type Identity, printJwks } from '../auth/index.ts';
 import { newId } from '../base/index.ts';
 import { createIdentify } from './identify.ts';
@@ -128,10 +128,16 @@ function requireJson(parts: ApiParts): RequestHandler {
   return async (request, response, next) => {
     const { 'content-length': length, 'transfer-encoding': coding } = request.headers;
     const hasBody = coding !== undefined || (length !== undefined && length !== '0');
-    if (!hasBody || request.is('application/json') !== false) return next();
-    const problem = problemOf(new ApiProblem(415, 'DG_MEDIA_TYPE', 'send application/json'));
+    if (!hasBody || (request.is('application/json') !== false && isUtf8(request))) return next();
+    const problem = problemOf(new ApiProblem(415, 'DG_MEDIA_TYPE', 'send application/json in UTF-8'));
     await refuseRequest({ request, response, parts }, problem, { action: 'request', reason: 'media-type' });
   };
+}
+
+/** In any other character set the bytes could read differently here and where somebody checks them (W-10). */
+function isUtf8(request: Request): boolean {
+  const charset = /;\s*charset\s*=\s*"?([^";\s]*)/i.exec(request.headers['content-type'] ?? '')?.[1];
+  return charset === undefined || charset.toLowerCase() === 'utf-8';
 }
 
 /** @throws {SyntaxError} a key that could reach the prototype of whatever it is copied to (W-05). */

@@ -1,4 +1,8 @@
 import { z } from 'zod';
+import { parseDuration } from '../base/index.ts';
+import { parseDigest, parsePattern } from '../oci/index.ts';
+import { parsePolicyDocument } from '../policy/index.ts';
+import { parseAction } from '../roles/index.ts';
 
 /** The shapes of the API. The console and the CLI may import the types of this file and nothing else of the room. */
 
@@ -22,6 +26,15 @@ const policyName = z
   .meta({ description: 'Name of a policy', example: 'default' });
 
 const repository = z.string().min(1).max(255).meta({ description: 'Repository', example: 'team/app' });
+const pattern = z
+  .string()
+  .min(1)
+  .max(512)
+  .superRefine((text, context) => {
+    const result = parsePattern(text);
+    if (!result.ok) context.addIssue({ code: 'custom', message: result.problem });
+  })
+  .meta({ description: 'Repository pattern', example: 'team/**' });
 const instant = z.iso.datetime().meta({ description: 'UTC', example: '2026-11-24T11:35:19.000Z' });
 
 export const nameParams = z.strictObject({ name });
@@ -53,20 +66,30 @@ export const newRobotShape = z.strictObject({
   expires: z
     .string()
     .regex(/^\d{1,6}[smhdw]$/, 'a duration such as 30d, 12h or 15m')
+    .refine((text) => parseDuration(text) !== 0, 'a life of no length')
     .optional(),
 });
 export const robotSecretShape = z.object({ name, secret: z.string() });
 
 export const roleShape = z.object({ name, actions: z.array(z.string()), isBuiltIn: z.boolean() });
-export const roleActionsShape = z.strictObject({ actions: z.array(z.string()).min(1).max(50) });
+const action = z
+  .string()
+  .max(64)
+  .refine((text) => parseAction(text) !== undefined, 'there is no such action');
+export const roleActionsShape = z.strictObject({ actions: z.array(action).min(1).max(50) });
 
-const subjectShape = z.strictObject({
-  kind: z.enum(['user', 'group', 'robot', 'anonymous']),
-  name: z.string().max(64).default(''),
-});
+const subjectShape = z
+  .strictObject({
+    kind: z.enum(['user', 'group', 'robot', 'anonymous']),
+    name: z.string().max(64).default(''),
+  })
+  .refine(({ kind, name }) => (kind === 'anonymous') === (name === ''), {
+    path: ['name'],
+    message: 'must be given, except for anonymous',
+  });
 export const newGrantShape = z.strictObject({
   role: name,
-  on: z.string().min(1).max(512).meta({ description: 'Repository pattern', example: 'team/**' }),
+  on: pattern,
   subject: subjectShape,
   effect: z.enum(['allow', 'deny']).default('allow'),
   from: instant.optional(),
@@ -167,8 +190,12 @@ export const waiverShape = z.object({
 export const newWaiverShape = z
   .strictObject({
     finding: z.string().min(1).max(200),
-    digest: z.string().optional(),
-    on: z.string().max(512).optional(),
+    digest: z
+      .string()
+      .max(200)
+      .refine((text) => parseDigest(text) !== undefined, 'is no digest')
+      .optional(),
+    on: pattern.optional(),
     reason: z.string().min(5).max(1000),
     endsAt: instant,
   })
@@ -214,3 +241,13 @@ export const statusShape = z.object({
   ),
 });
 export const meShape = z.object({ kind: z.string(), name: z.string(), via: z.string() });
+
+/** A policy file as a value. What is in it is said by policy/, whose words for what is wrong are used. */
+export const policyDocumentShape = z.looseObject({ policies: z.array(z.unknown()) });
+export const newPolicyDocumentShape = policyDocumentShape.superRefine((value, context) => {
+  const parsed = parsePolicyDocument(value);
+  if (parsed.ok) return;
+  for (const { path, message } of parsed.problems) {
+    context.addIssue({ code: 'custom', message: path === '' ? message : `${path}: ${message}` });
+  }
+});

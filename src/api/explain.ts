@@ -122,12 +122,14 @@ async function explainImage(
     const count = warnings.length === 0 ? '' : `, with ${warnings.length} warnings (dockgate image show)`;
     return [resolved, { step: 'verdict', isPassed: true, text: `every matching policy admits it${count}` }];
   }
+  const hint =
+    verdict.outcome === 'unscanned'
+      ? `; a pull waits for the scan, \`dockgate image scan ${printed}\` queues one now`
+      : '';
   const reasons = verdict.reasons.map(({ policy, rule, text }) => ({
     step: 'verdict',
     isPassed: false,
-    text: `${policy === '' ? '' : `policy ${policy}, `}rule ${rule}: ${text}`,
+    text: `${policy === '' ? '' : `policy ${policy}, `}rule ${rule}: ${text}${hint}`,
   }));
-  if (reasons.length > 0) return [resolved, ...reasons];
-  const text = `not scanned yet: \`dockgate image scan ${printed}\` queues it`;
-  return [resolved, { step: 'verdict', isPassed: false, text }];
+  return [resolved, ...reasons];
 }

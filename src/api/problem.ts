@@ -49,7 +49,7 @@ const BODY_MESSAGES: Readonly<Record<number, string>> = {
 export function inputProblem(error: z.ZodError): ApiProblem {
   const text = error.issues
     .slice(0, 5)
-    .map((issue) => `${issue.path.join('.') || 'input'}: ${issue.message}`)
+    .map(({ path, message }) => (path.length === 0 ? message : `${path.join('.')}: ${message}`))
     .join('; ');
   return new ApiProblem(400, 'DG_INPUT_INVALID', text.slice(0, 1000));
 }
