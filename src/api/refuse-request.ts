@@ -36,7 +36,7 @@ export async function failRequest(exchange: Exchange, error: unknown, facts: Ref
   await refuseRequest(exchange, problem, { ...facts, reason: `fault.${problem.code}` });
 }
 
-export function sendProblem({ request, response }: Exchange, problem: Problem): void {
+function sendProblem({ request, response }: Exchange, problem: Problem): void {
   if (response.headersSent) {
     response.destroy();
     return;

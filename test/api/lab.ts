@@ -34,7 +34,7 @@ import { createVerdicts } from '../../src/verdicts/index.ts';
 import { basic, FAST_HASH } from '../auth/fixtures.ts';
 import { digestOf, image, repository, tag } from '../contracts/store-bench.ts';
 
-export const SERVICE = 'dockgate';
+const SERVICE = 'dockgate';
 export const PASSWORD = 'correct-horse-battery-9';
 
 /** Collects what is recorded; can be told to fail, and to look at the world at the moment of a record. */
