@@ -1,10 +1,14 @@
 /** Records decisions before bytes, puts them in a Merkle log, verifies the log. Entered by gateway/, api/, cli/. */
+export type { ProofCheck } from './check-proof.ts';
+export { checkProof } from './check-proof.ts';
 export type { Damage, DamageKind } from './damage.ts';
 export { AuditUnavailable } from './faults.ts';
 export type { LogKey } from './key.ts';
 export { loadOrCreateLogKey } from './key.ts';
 export type { IndexedRecord, RecordIndexReads, RecordIndexWrites, RecordQuery } from './ports.ts';
 export { safePrint, safeText } from './print.ts';
+export type { Prover } from './prove.ts';
+export { NoProof, openProver } from './prove.ts';
 export type { AccessRecord, Audit, AuditEntry, Via } from './record.ts';
 export { rebuildIndex, searchRecords } from './search.ts';
 export type { Durability } from './segment-file.ts';

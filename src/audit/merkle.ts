@@ -20,6 +20,14 @@ export function nodeHash(left: TreeHash, right: TreeHash): TreeHash {
   return hash('sha256', Buffer.concat([NODE, left, right]), 'buffer');
 }
 
+/** The height of the largest full tree with at most `count` leaves; `count` is at least 1. */
+export function heightWithin(count: number): number {
+  let height = 0;
+  // Not by a logarithm: just below a large power of two it rounds up.
+  while (2 ** (height + 1) <= count) height += 1;
+  return height;
+}
+
 /**
  * The root over `hashes`, each the root of an equally large full subtree, followed by `rest`, the root of a smaller
  * one. RFC 6962 splits at the largest power of two, so full subtrees are the binary digits of the count and are

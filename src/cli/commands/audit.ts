@@ -1,5 +1,3 @@
-import { readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { type Damage, verifyLog } from '../../audit/index.ts';
 import { parseDuration, systemClock } from '../../base/index.ts';
@@ -7,6 +5,8 @@ import { asRecord, CommandFailed, listIn } from '../client.ts';
 import { plainText, table } from '../output.ts';
 import { type Invocation, type Printed, withSession } from '../run-command.ts';
 import type { CommandContext } from '../session.ts';
+import { type LogOptions, locate, readText } from './audit-place.ts';
+import { addProofCommands } from './audit-proofs.ts';
 
 interface SearchOptions {
   readonly user?: string;
@@ -21,7 +21,7 @@ interface SearchOptions {
 /** Progress is printed after so many records. */
 const PROGRESS_RECORDS = 256 * 100;
 
-/** `audit search`, `audit verify`. */
+/** `audit search`, `audit verify`, and what the files beside this one add. */
 export function addAuditCommands(program: Command, context: CommandContext): void {
   const audit = program.command('audit').description('the access log: search it, verify it');
   audit
@@ -49,6 +49,7 @@ export function addAuditCommands(program: Command, context: CommandContext): voi
     )
     .option('--public-key <file>', "the log's public key; default: the one in the log's folder")
     .action((options: VerifyOptions, command: Command) => verify(options, command, context));
+  addProofCommands(audit, context);
 }
 
 async function search({ client }: Invocation, options: SearchOptions): Promise<Printed> {
@@ -82,17 +83,13 @@ function sinceOf(text: string): string {
   return new Date(atMs).toISOString();
 }
 
-interface VerifyOptions {
+interface VerifyOptions extends LogOptions {
   readonly against?: string;
-  readonly log?: string;
-  readonly publicKey?: string;
 }
 
 /** Reads the files alone: it needs no server and trusts none. */
 async function verify(options: VerifyOptions, command: Command, context: CommandContext): Promise<void> {
-  const { data, json } = command.optsWithGlobals<{ data?: string; json?: boolean }>();
-  const directory = resolve(options.log ?? join(data ?? 'data', 'audit'));
-  const publicKey = readText(options.publicKey ?? join(directory, 'log', 'key.pub'));
+  const { directory, publicKey, isJson } = locate(options, command);
   const against = options.against === undefined ? {} : { against: readText(options.against) };
   const report = await verifyLog({
     directory,
@@ -102,9 +99,9 @@ async function verify(options: VerifyOptions, command: Command, context: Command
       if (done % PROGRESS_RECORDS === 0) context.output.note(`verified ${done} of ${total} records`);
     },
   });
-  if (json) context.output.line(JSON.stringify(report));
+  if (isJson) context.output.line(JSON.stringify(report));
   if (report.damage) throw new CommandFailed(`the log is damaged: ${printDamage(report.damage)}`);
-  if (!json) {
+  if (!isJson) {
     context.output.line(
       `the log is whole: ${report.size} records of ${report.origin} under the checkpoint, ` +
         `${report.waiting} durable and waiting for the next one`,
@@ -118,12 +115,4 @@ function printDamage({ message, index, writer, seq, id }: Damage): string {
       ? ''
       : ` (record ${index}, writer ${writer ?? '?'}, seq ${seq ?? '?'}, id ${id ?? '?'})`;
   return `${message}${where}`;
-}
-
-function readText(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    throw new CommandFailed(`cannot read ${path}: ${error instanceof Error ? error.message : error}`);
-  }
 }
