@@ -12,6 +12,10 @@ export interface Connections {
   track(request: IncomingMessage, response: ServerResponse): void;
   /** Whether bytes of an answer are out and not all of them: anything written now would be taken for content. */
   isAnswering(socket: Duplex): boolean;
+  /** Whether the body of a request is still to come. */
+  isReceiving(socket: Duplex): boolean;
+  /** Whether bytes that are no request came for the first time; true once for each connection. */
+  isFirstError(socket: Duplex): boolean;
   /** For a connection that was silent for `idleMsMax`: whether the silence is ours, the client having said all. */
   isOurSilence(socket: Duplex): boolean;
 }
@@ -28,6 +32,7 @@ const BODY_BYTES_PER_SECOND_MIN = 256;
 
 export function createConnections({ idleMsMax }: ConnectionsOptions): Connections {
   const all = new WeakMap<Duplex, Set<Underway>>();
+  const broken = new WeakSet<Duplex>();
   const on = (socket: Duplex): readonly Underway[] => [...(all.get(socket) ?? [])];
   const bytesMin = (idleMsMax / 1000) * BODY_BYTES_PER_SECOND_MIN;
 
@@ -43,6 +48,12 @@ export function createConnections({ idleMsMax }: ConnectionsOptions): Connection
       });
     },
     isAnswering: (socket) => on(socket).some(({ response }) => response.headersSent),
+    isReceiving: (socket) => on(socket).some(({ request }) => !request.complete),
+    isFirstError(socket) {
+      const isFirst = !broken.has(socket);
+      broken.add(socket);
+      return isFirst;
+    },
     isOurSilence: (socket) =>
       on(socket).some(({ request, response }) => request.complete && !response.headersSent),
   };

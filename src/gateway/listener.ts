@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import type { SecureContextOptions, TLSSocket } from 'node:tls';
 import type { Audit, AuditEntry } from '../audit/index.ts';
 import { type Logger, newId, type Random } from '../base/index.ts';
-import { createConnections } from './connections.ts';
+import { type Connections, createConnections } from './connections.ts';
 import type { Gateway } from './handler.ts';
 
 export interface ListenerOptions {
@@ -58,7 +58,8 @@ export function createListener(options: ListenerOptions, parts: ListenerParts): 
     // A push of a large layer over a slow line takes as long as it takes; `timeout` below cuts what stands still.
     requestTimeout: 0,
     keepAliveTimeout: 75_000,
-    requireHostHeader: true,
+    // Node would refuse it without a word to us; `route` does, and records it.
+    requireHostHeader: false,
   });
   const connections = createConnections(options);
   server.timeout = options.idleMsMax;
@@ -76,11 +77,10 @@ export function createListener(options: ListenerOptions, parts: ListenerParts): 
     route(parts, request, response, () => response.writeContinue());
   });
   server.on('checkExpectation', (request, response) => {
-    parts.audit.note(rejected(parts, 'expect.unknown', 417, request.socket.remoteAddress));
-    response.writeHead(417, { 'content-length': '0', connection: 'close' }).end();
+    rejectRequest(parts, request, response, { reason: 'expect.unknown', status: 417 });
   });
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    rejectBytes(parts, error, socket, connections.isAnswering(socket));
+    rejectBytes(parts, error, socket, connections);
   });
   server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: TLSSocket) => {
     parts.audit.note(rejected(parts, `tls.${error.code ?? 'error'}`, 0, socket.remoteAddress));
@@ -110,6 +110,10 @@ function route(
   // A client that resets its connection is no error of ours.
   request.on('error', () => {});
   response.on('error', () => {});
+  if (request.headers.host === undefined && request.httpVersion === '1.1') {
+    rejectRequest(parts, request, response, { reason: 'host.missing', status: 400 });
+    return;
+  }
   const target = request.url ?? '';
   if (target === '/v2' || target.startsWith('/v2/') || !target.startsWith('/')) {
     parts.gateway.handle(request, response, welcomeBody).catch((error: unknown) => {
@@ -123,20 +127,37 @@ function route(
   parts.others(request, response);
 }
 
+/** Refuses what could be parsed and is no request nevertheless; the connection ends, as after all that is none. */
+function rejectRequest(
+  parts: ListenerParts,
+  request: IncomingMessage,
+  response: ServerResponse,
+  { reason, status }: { readonly reason: string; readonly status: number },
+): void {
+  parts.audit.note(rejected(parts, reason, status, request.socket.remoteAddress));
+  response.writeHead(status, { 'content-length': '0', connection: 'close' }).end();
+}
+
 function rejectBytes(
   parts: ListenerParts,
   error: NodeJS.ErrnoException,
   socket: Duplex,
-  isAnswering: boolean,
+  connections: Connections,
 ): void {
+  // The parser says it again for whatever comes after what it did not understand.
+  if (!connections.isFirstError(socket)) return;
   const code = error.code ?? 'unknown';
   const status = STATUS_OF_ERROR[code] ?? 400;
   const address =
     'remoteAddress' in socket && typeof socket.remoteAddress === 'string' ? socket.remoteAddress : '';
-  // A reset is the end of a connection, not a request that was refused.
-  if (code !== 'ECONNRESET') parts.audit.note(rejected(parts, `http.${code}`, status, address));
+  const isReset = code === 'ECONNRESET';
+  // A reset is the end of a connection, not a request that was refused. Of a request whose body is no body, its own
+  // record says that it was cut.
+  if (!isReset && !connections.isReceiving(socket)) {
+    parts.audit.note(rejected(parts, `http.${code}`, status, address));
+  }
   // In the middle of an answer our "no" would be taken for content.
-  if (socket.writable && code !== 'ECONNRESET' && !isAnswering) {
+  if (socket.writable && !isReset && !connections.isAnswering(socket)) {
     socket.end(`HTTP/1.1 ${status} Rejected\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
   } else {
     socket.destroy();
