@@ -6,7 +6,23 @@ export interface Random {
   bytes(count: number): Uint8Array;
 }
 
-export const systemRandom: Random = { bytes: (count) => randomBytes(count) };
+/** Every request takes several identifiers; asking for each by itself took a twentieth of a worker's time. */
+const POOL_BYTES = 4096;
+const SMALL_BYTES_MAX = 64;
+let pool = Buffer.alloc(0);
+
+export const systemRandom: Random = {
+  bytes(count) {
+    if (count > SMALL_BYTES_MAX) return randomBytes(count);
+    if (pool.length < count) pool = randomBytes(POOL_BYTES);
+    const taken = pool.subarray(0, count);
+    const bytes = Uint8Array.from(taken);
+    // What was handed out stays with whom it was handed to.
+    taken.fill(0);
+    pool = pool.subarray(count);
+    return bytes;
+  },
+};
 
 /** A new identifier: 128 random bits as 26 characters of lower-case base32, safe in URLs and file names. */
 export function newId(random: Random): string {

@@ -33,7 +33,10 @@ export function createGateway(options: GatewayOptions, parts: GatewayParts): Gat
       };
       response.setHeader('x-request-id', exchange.id);
       const hangUp = new AbortController();
-      response.once('close', () => hangUp.abort());
+      response.once('close', () => {
+        // Nobody waits for anything once all has been said, and ending the signal is not cheap.
+        if (!response.writableEnded) hangUp.abort();
+      });
       const call = {
         signal: hangUp.signal,
         welcomeBody: () => {

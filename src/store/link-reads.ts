@@ -2,21 +2,27 @@ import type { LinkReads, Page, StoredManifest } from '../content/index.ts';
 import type { Descriptor, Digest, Repository, Tag } from '../oci/index.ts';
 import type { ManifestReads } from '../verdicts/index.ts';
 import { fromJsonText } from './json-text.ts';
+import { prepare } from './prepared.ts';
 import { clampLimit, optional } from './rows.ts';
 import type { MainSql } from './tables.ts';
 import { snapshot } from './transactions.ts';
 
 export function createLinkReads(sql: MainSql): LinkReads {
+  const tagged = prepare(sql, (repository: Repository, tag: Tag) =>
+    sql.selectFrom('tags').select('digest').where('repository', '=', repository).where('tag', '=', tag),
+  );
+  const linkedManifest = prepare(sql, (repository: Repository, digest: Digest) =>
+    selectManifests(sql, repository).where('repository_manifests.digest', '=', digest),
+  );
+  const linkedBlob = prepare(sql, (repository: Repository, digest: Digest) =>
+    sql
+      .selectFrom('repository_blobs')
+      .select(['owner', 'size'])
+      .where('repository', '=', repository)
+      .where('digest', '=', digest),
+  );
   return {
-    async findTag(repository, tag) {
-      const row = await sql
-        .selectFrom('tags')
-        .select('digest')
-        .where('repository', '=', repository)
-        .where('tag', '=', tag)
-        .executeTakeFirst();
-      return row?.digest;
-    },
+    findTag: async (repository, tag) => (await tagged(repository, tag))[0]?.digest,
     listTags: (repository, page) => listTags(sql, repository, page),
     async listRepositories(page) {
       const rows = await sql
@@ -30,21 +36,15 @@ export function createLinkReads(sql: MainSql): LinkReads {
       return rows.map((row) => row.repository);
     },
     async findManifest(repository, digest) {
-      const row = await selectManifests(sql, repository)
-        .where('repository_manifests.digest', '=', digest)
-        .executeTakeFirst();
+      const [row] = await linkedManifest(repository, digest);
       return row && toStoredManifest(row);
     },
     listManifests: (repository, page) => snapshot(sql, (now) => listManifests(now, repository, page)),
-    findBlob: (repository, digest) =>
-      sql
-        .selectFrom('repository_blobs')
-        .select(['owner', 'size'])
-        .where('repository', '=', repository)
-        .where('digest', '=', digest)
-        .executeTakeFirst()
-        .then((row) => row && { owner: row.owner, size: row.size }),
-    manifestsNaming: (repository, blob) => manifestsNaming(sql, repository, blob),
+    async findBlob(repository, digest) {
+      const [row] = await linkedBlob(repository, digest);
+      return row && { owner: row.owner, size: row.size };
+    },
+    manifestsNaming: prepareManifestsNaming(sql),
     childrenOf: (digest) => childrenOf(sql, digest),
     async listReferrers(repository, subject, filter) {
       let query = selectManifests(sql, repository)
@@ -71,7 +71,7 @@ export function createManifestReads(sql: MainSql): ManifestReads {
         .executeTakeFirst();
       return row && { kind: row.kind, children: fromJsonText(row.children) };
     },
-    manifestsNaming: (repository, blob) => manifestsNaming(sql, repository, blob),
+    manifestsNaming: prepareManifestsNaming(sql),
   };
 }
 
@@ -156,21 +156,18 @@ async function listManifests(
 }
 
 /** An index that lists the blob as a child does not count: a child is judged by what it is itself. */
-async function manifestsNaming(
-  sql: MainSql,
-  repository: Repository,
-  blob: Digest,
-): Promise<readonly Digest[]> {
-  const rows = await sql
-    .selectFrom('manifest_blobs')
-    .innerJoin('repository_manifests', 'repository_manifests.digest', 'manifest_blobs.manifest')
-    .select('manifest_blobs.manifest')
-    .where('manifest_blobs.blob', '=', blob)
-    .where('manifest_blobs.place', 'in', ['config', 'layer'])
-    .where('repository_manifests.repository', '=', repository)
-    .orderBy('manifest_blobs.manifest')
-    .execute();
-  return rows.map((row) => row.manifest);
+function prepareManifestsNaming(sql: MainSql): ManifestReads['manifestsNaming'] {
+  const naming = prepare(sql, (repository: Repository, blob: Digest) =>
+    sql
+      .selectFrom('manifest_blobs')
+      .innerJoin('repository_manifests', 'repository_manifests.digest', 'manifest_blobs.manifest')
+      .select('manifest_blobs.manifest')
+      .where('manifest_blobs.blob', '=', blob)
+      .where('manifest_blobs.place', 'in', ['config', 'layer'])
+      .where('repository_manifests.repository', '=', repository)
+      .orderBy('manifest_blobs.manifest'),
+  );
+  return async (repository, blob) => (await naming(repository, blob)).map((row) => row.manifest);
 }
 
 async function childrenOf(sql: MainSql, digest: Digest): Promise<readonly Descriptor[]> {

@@ -73,6 +73,28 @@ describe('a size', () => {
   }
 });
 
+describe('randomness', () => {
+  it('never gives the same bytes twice, nor shares memory, however much is taken at once', () => {
+    const seen = new Set<string>();
+    for (const count of [16, 32, 64, 65, 5000]) {
+      for (let time = 0; time < 500; time += 1) {
+        const bytes = systemRandom.bytes(count);
+        assert.equal(bytes.length, count);
+        assert.equal(bytes.byteOffset === 0 || count > 64, true);
+        seen.add(Buffer.from(bytes).toString('latin1'));
+      }
+    }
+    assert.equal(seen.size, 5 * 500);
+  });
+  it('leaves what was taken as it is when more is taken', () => {
+    const first = systemRandom.bytes(16);
+    const copy = Uint8Array.from(first);
+    for (let time = 0; time < 1000; time += 1) systemRandom.bytes(16);
+    assert.deepEqual(first, copy);
+    assert.ok(first.some((byte) => byte !== 0));
+  });
+});
+
 describe('an identifier', () => {
   it('has 26 characters that are safe in URLs and file names', () => {
     for (let i = 0; i < 100; i += 1) assert.match(newId(systemRandom), /^[a-z2-7]{26}$/);
