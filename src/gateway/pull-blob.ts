@@ -94,9 +94,10 @@ async function planJudgedBlob(
       return deny({ ...facts, reason: 'blob.unknown' }, blobUnknown(repository, digest));
     return denyUnadmitted(call, facts, admission.verdict);
   }
-  const size =
-    (await parts.content.find(digest))?.size ?? (await parts.links.findBlob(repository, digest))?.size;
-  if (size === undefined) return deny({ ...facts, reason: 'blob.unknown' }, blobUnknown(repository, digest));
+  // Named is not held: the content store may have it for another repository, which is nobody's business here.
+  const held = await parts.links.findBlob(repository, digest);
+  if (!held) return deny({ ...facts, reason: 'blob.unknown' }, blobUnknown(repository, digest));
+  const size = (await parts.content.find(digest))?.size ?? held.size;
   if (call.method === 'HEAD') return allow(facts, 200, async () => blobHead(digest, size));
   const range = parseRange(header(call, 'range'), size);
   if (range === 'unsatisfiable') {

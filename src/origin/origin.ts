@@ -218,7 +218,7 @@ async function checkNamed(
   repository: Repository,
   manifest: Manifest,
 ): Promise<Refusal | undefined> {
-  for (const { digest, size, urls } of namedBy(manifest)) {
+  for (const { digest, size } of namedBy(manifest)) {
     const linked =
       (await links.findBlob(repository, digest)) ?? (await links.findManifest(repository, digest));
     const found = linked && (await content.find(digest));
@@ -226,8 +226,8 @@ async function checkNamed(
       const message = `dockgate: the manifest says ${size} bytes for ${digest}, which has ${found.size}`;
       return refuse('MANIFEST_INVALID', message);
     }
-    // Clients fetch a layer with addresses elsewhere there; it need not be here.
-    if (!found && urls.length === 0) return blobUnknown(repository, digest);
+    // Also a layer with addresses elsewhere must be here: bytes that nobody inspects are admitted nowhere (V-18).
+    if (!found) return blobUnknown(repository, digest);
   }
   return undefined;
 }

@@ -15,8 +15,6 @@ import type { Changed } from './transactions.ts';
 interface NamedBlob {
   readonly descriptor: Descriptor;
   readonly place: 'config' | 'layer' | 'child';
-  /** A layer with addresses elsewhere (non-distributable): clients fetch it there. */
-  readonly mayBeAbsent: boolean;
 }
 
 /**
@@ -30,18 +28,13 @@ export async function linkManifest(
   changed: Changed,
 ): Promise<LinkResult> {
   const blobs = namedBlobs(link.manifest);
-  const held = await heldBlobs(sql, link.repository, blobs);
   if (link.requireContent) {
-    const missing = await firstMissing(sql, link, blobs, held);
+    const missing = await firstMissing(sql, link, blobs);
     if (missing) return { ok: false, missing };
   }
   await keepManifest(sql, link, blobs, changed);
   await keepLink(sql, link);
-  await keepBlobLinks(
-    sql,
-    link,
-    link.requireContent ? blobs.filter((blob) => held.has(digestOf(blob))) : blobs,
-  );
+  await keepBlobLinks(sql, link, blobs);
   for (const tag of link.tags) {
     const values = { digest: link.digest, set_at_ms: link.nowMs };
     await sql
@@ -56,19 +49,15 @@ export async function linkManifest(
 
 const digestOf = (blob: NamedBlob): Digest => blob.descriptor.digest;
 
-/** Each once; a digest that is config and layer at the same time is a config, which must be there. */
+/** Each once; a digest that is config and layer at the same time is a config. */
 function namedBlobs(manifest: Manifest): readonly NamedBlob[] {
   const config = manifest.config ? [manifest.config] : [];
   // An index may list what is no manifest (BuildKit's caches list layers); those are blobs.
   const children = manifest.manifests.filter((child) => !isManifest(child));
   const all: readonly NamedBlob[] = [
-    ...manifest.layers.map((descriptor) => ({
-      descriptor,
-      place: 'layer' as const,
-      mayBeAbsent: descriptor.urls.length > 0,
-    })),
-    ...children.map((descriptor) => ({ descriptor, place: 'child' as const, mayBeAbsent: false })),
-    ...config.map((descriptor) => ({ descriptor, place: 'config' as const, mayBeAbsent: false })),
+    ...manifest.layers.map((descriptor) => ({ descriptor, place: 'layer' as const })),
+    ...children.map((descriptor) => ({ descriptor, place: 'child' as const })),
+    ...config.map((descriptor) => ({ descriptor, place: 'config' as const })),
   ];
   return [...new Map(all.map((blob) => [digestOf(blob), blob])).values()];
 }
@@ -100,13 +89,14 @@ async function heldBlobs(
   return held;
 }
 
+/** A layer with addresses elsewhere is no exception: its bytes must be here to be inspected (threat V-18). */
 async function firstMissing(
   sql: MainSql,
   link: NewManifestLink,
   blobs: readonly NamedBlob[],
-  held: ReadonlySet<Digest>,
 ): Promise<Digest | undefined> {
-  const missing = blobs.find((blob) => !blob.mayBeAbsent && !held.has(digestOf(blob)));
+  const held = await heldBlobs(sql, link.repository, blobs);
+  const missing = blobs.find((blob) => !held.has(digestOf(blob)));
   if (missing) return digestOf(missing);
   const children = link.manifest.manifests.filter(isManifest).map((child) => child.digest);
   const linked = new Set<Digest>();

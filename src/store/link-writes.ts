@@ -46,7 +46,7 @@ type BlobLink = Parameters<LinkWrites['linkBlob']>[0];
 
 /**
  * `origin` stays, whatever comes; `pending` replaces `cached` (somebody relies on it now) and is only ever
- * prolonged. What an origin manifest of the repository names already (a layer it allowed to be absent) is `origin`
+ * prolonged. What an origin manifest of the repository names already (its blob was deleted meanwhile) is `origin`
  * at once.
  */
 async function linkBlob(sql: MainSql, link: BlobLink, changed: Changed): Promise<void> {

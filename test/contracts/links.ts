@@ -117,23 +117,24 @@ export function linksContract(implementation: string, open: OpenStore): void {
         assert.equal(await ownerOf('a'), 'origin');
       });
 
-      it('may leave out layers that lie elsewhere, and owns them when they come later', async () => {
-        const elsewhere = descriptor('base', { urls: ['https://example.com/base'] });
-        const windows = image(['a'], { layers: [elsewhere, descriptor('a')] });
-        await upload(APP, 'a', 'a-config');
-        assert.deepEqual(await push('m', windows), { ok: true });
-        assert.equal(await ownerOf('base'), undefined);
+      it('V-18: must have its layers and its config even where they say that they lie elsewhere', async () => {
+        const urls = ['https://example.com/base'];
+        const layers = [descriptor('base', { urls }), descriptor('a')];
+        const config = descriptor('a-config', { urls });
+        await upload(APP, 'a');
+        const missing = async () => push('m', image(['a'], { layers, config }));
+        assert.deepEqual(await missing(), { ok: false, missing: digestOf('base') });
         await upload(APP, 'base');
-        assert.equal(await ownerOf('base'), 'origin');
+        assert.deepEqual(await missing(), { ok: false, missing: digestOf('a-config') });
+        await upload(APP, 'a-config');
+        assert.deepEqual(await missing(), { ok: true });
       });
 
-      it('must have its config even where that says it lies elsewhere', async () => {
-        const config = descriptor('a-config', { urls: ['https://example.com/config'] });
+      it('owns a blob again that was deleted and came back', async () => {
+        await pushWhole('m', ['a']);
+        await links().removeBlob(APP, digestOf('a'));
         await upload(APP, 'a');
-        assert.deepEqual(await push('m', image(['a'], { config })), {
-          ok: false,
-          missing: digestOf('a-config'),
-        });
+        assert.equal(await ownerOf('a'), 'origin');
       });
 
       it('takes an index only after its children', async () => {
