@@ -1,12 +1,30 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import type { AccountReads, AccountWrites, PasswordHasher } from '../auth/index.ts';
-import { type Clock, newId, type Random, StartError } from '../base/index.ts';
+import {
+  type AccountReads,
+  type AccountWrites,
+  type PasswordHasher,
+  passwordProblem,
+} from '../auth/index.ts';
+import { type Changes, type Clock, type Logger, newId, type Random, StartError } from '../base/index.ts';
 
 const NAME = 'admin';
+const GRANT = {
+  role: 'admin',
+  pattern: '**',
+  subject: { kind: 'user', name: NAME },
+  effect: 'allow',
+} as const;
 
 export interface FirstAdmin {
   readonly name: string;
   readonly password: string;
+}
+
+interface FirstAdminParts {
+  readonly accounts: AccountReads & AccountWrites;
+  readonly hasher: PasswordHasher;
+  readonly clock: Clock;
+  readonly random: Random;
 }
 
 /**
@@ -15,20 +33,21 @@ export interface FirstAdmin {
  * @param options.password from the operator; absent, one is generated and kept in `passwordPath` (0600) until the
  *   admin changes it.
  * @returns the admin with its generated password, to be printed once; `undefined` when nothing is to be told.
+ * @throws {StartError} the operator's password is too weak.
  */
 export async function ensureFirstAdmin(
   options: { readonly password: string | undefined; readonly passwordPath: string },
-  parts: {
-    readonly accounts: AccountReads & AccountWrites;
-    readonly hasher: PasswordHasher;
-    readonly clock: Clock;
-    readonly random: Random;
-  },
+  parts: FirstAdminParts,
 ): Promise<FirstAdmin | undefined> {
-  if ((await parts.accounts.listAccounts('user')).length > 0) {
+  const users = await parts.accounts.listAccounts('user');
+  if (users.length > 0) {
+    // A start that was killed between the two writes below left an admin who may do nothing.
+    const isUnfinished = users.length === 1 && (await parts.accounts.listGrants()).length === 0;
+    if (isUnfinished && users[0]?.name === NAME) await parts.accounts.addGrant(GRANT);
     await forgetChangedPassword(options.passwordPath, parts);
     return undefined;
   }
+  if (options.password !== undefined) requireStrong(options.password);
   const password = options.password ?? generatePassword(parts.random);
   const secretHash = await parts.hasher.hash(password);
   if (typeof secretHash !== 'string') throw new StartError(secretHash.message);
@@ -43,13 +62,15 @@ export async function ensureFirstAdmin(
   // Written first: a crash in between must not leave an admin whose password nobody knows.
   if (options.password === undefined) keepPassword(options.passwordPath, password);
   await parts.accounts.addAccount({ ...account, notBeforeMs: nowMs, createdAtMs: nowMs });
-  await parts.accounts.addGrant({
-    role: 'admin',
-    pattern: '**',
-    subject: { kind: 'user', name: NAME },
-    effect: 'allow',
-  });
+  await parts.accounts.addGrant(GRANT);
   return options.password === undefined ? { name: NAME, password } : undefined;
+}
+
+/** @throws {StartError} with the reason, never the password. */
+function requireStrong(password: string): void {
+  const problem = passwordProblem({ name: NAME, password });
+  if (problem === undefined) return;
+  throw new StartError(`adminPassword (DOCKGATE_ADMIN_PASSWORD): ${problem}`);
 }
 
 /** 130 random bits in groups that can be typed. */
@@ -72,4 +93,27 @@ async function forgetChangedPassword(
   const kept = readFileSync(path, 'utf8').trim();
   const isStill = admin !== undefined && (await parts.hasher.verify(kept, admin.secretHash)) === 'right';
   if (!isStill) rmSync(path, { force: true });
+}
+
+/**
+ * Removes the kept password as soon as the admin has another one, while the server runs.
+ *
+ * @returns the call that ends it.
+ */
+export async function forgetPasswordOnChange(
+  path: string,
+  parts: { readonly accounts: AccountReads; readonly changes: Changes; readonly logger: Logger },
+): Promise<() => void> {
+  const first = (await parts.accounts.findAccountByName('user', NAME))?.secretHash;
+  return parts.changes.onChange(({ topic }) => {
+    if (topic !== 'access' || !existsSync(path)) return;
+    parts.accounts
+      .findAccountByName('user', NAME)
+      .then((admin) => {
+        if (admin?.secretHash !== first) rmSync(path, { force: true });
+      })
+      .catch((error: unknown) => {
+        parts.logger.warn(`${path} could not be looked at; the next start does it`, { note: String(error) });
+      });
+  });
 }

@@ -16,6 +16,7 @@ import {
   type Clock,
   type Logger,
   type Random,
+  StartError,
   systemClock,
   systemRandom,
 } from '../base/index.ts';
@@ -25,7 +26,7 @@ import { openStoreWrites, type StoreWrites } from '../store/index.ts';
 import { createMetricsHub, type MetricsHub } from '../telemetry/index.ts';
 import { createScanRunner, type ScanRequests, type ScanRunner } from '../verdicts/index.ts';
 import { attemptOptions } from './attempt-options.ts';
-import { ensureFirstAdmin, type FirstAdmin } from './first-admin.ts';
+import { ensureFirstAdmin, type FirstAdmin, forgetPasswordOnChange } from './first-admin.ts';
 import { keepHouse } from './keep-house.ts';
 import { hostsOf } from './names.ts';
 import type { NodeConfig } from './node-config.ts';
@@ -52,6 +53,8 @@ interface HouseOptions {
   readonly version: string;
   /** Its name in the access log. */
   readonly name: string;
+  /** Whether it does the work of a server: scans, tidies up, and puts the configuration's policies in force. */
+  readonly isServer: boolean;
 }
 
 /**
@@ -62,7 +65,7 @@ interface HouseOptions {
  * @throws {StartError} another process has the data open, or a file cannot be used.
  */
 export async function openHouse(
-  { config, version, name }: HouseOptions,
+  { config, version, name, isServer }: HouseOptions,
   closing: AsyncDisposableStack,
   logger: Logger,
 ): Promise<House> {
@@ -71,7 +74,10 @@ export async function openHouse(
   await prepare(paths, base);
 
   const line = createLine();
-  const store = await openStoreWrites({ directory: paths.data }, { ...base, publish: line.publish });
+  const store = await openStoreWrites(
+    { directory: paths.data, mainPath: config.databasePath },
+    { ...base, publish: line.publish },
+  );
   closing.defer(() => store.close());
   const audit = await openAuditWriter(
     { directory: paths.audit, node: config.node, writer: name, ...config.audit },
@@ -102,7 +108,7 @@ export async function openHouse(
   );
   closing.defer(() => server.close());
   line.connect(server);
-  await ensurePolicies(config, store.facts);
+  if (isServer) await ensurePolicies(config.policies, store.facts);
   const hasher = createPasswordHasher(DEFAULT_PASSWORD_HASH_OPTIONS, base);
   const firstAdmin = await ensureFirstAdmin(
     { password: config.adminPassword, passwordPath: paths.adminPassword },
@@ -130,9 +136,13 @@ export async function openHouse(
     },
   );
   closing.defer(() => surfaces.close());
-  runner.runner.start();
-  const housework = keepHouse({ config, paths }, { ...base, store, content });
-  closing.defer(() => housework.stop());
+  if (isServer) {
+    runner.runner.start();
+    const housework = keepHouse({ config, paths }, { ...base, store, content });
+    closing.defer(() => housework.stop());
+    const accountParts = { ...base, accounts: store.accounts, changes };
+    closing.defer(await forgetPasswordOnChange(paths.adminPassword, accountParts));
+  }
   return {
     ...{ paths, surfaces, metrics, firstAdmin },
     isReady: () => audit.isWritable() && sequencer.isHealthy(),
@@ -145,7 +155,15 @@ interface Base {
   readonly logger: Logger;
 }
 
+/** What the address of a Unix socket has room for, on Linux and macOS. */
+const SOCKET_PATH_BYTES_MAX = 103;
+
 async function prepare(paths: Paths, { clock, random }: Base): Promise<void> {
+  if (Buffer.byteLength(paths.houseSocket) > SOCKET_PATH_BYTES_MAX) {
+    throw new StartError(
+      `${paths.data}: the path is too long for sockets in it: choose a shorter one with --data`,
+    );
+  }
   for (const path of [paths.data, paths.keys, paths.tokenKeys, paths.run, paths.uploads, paths.audit]) {
     makePrivateDirectory(path);
   }

@@ -11,13 +11,13 @@ const REPORT_EVERY_MS = 5000;
 
 /** The process that writes SQL, scans, signs the access log, renews the certificate, and answers CLI and operators. */
 await runChild(async ({ config, version, name }, closing) => {
-  const logger = createLogger({ process: name });
+  const logger = createLogger({ process: name, level: config.logLevel });
   const tls = await openTls(
     { directory: config.certsDirectory, names: certificateNamesOf(config), mayIssue: true },
     { clock: systemClock, random: systemRandom, logger },
   );
   closing.defer(() => tls.close());
-  const house = await openHouse({ config, version, name }, closing, logger);
+  const house = await openHouse({ config, version, name, isServer: true }, closing, logger);
   const admin = await listenAdmin(house.paths.adminSocket, house.surfaces.api(LOCAL_IDENTITY));
   closing.defer(() => admin.close());
 

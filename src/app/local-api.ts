@@ -1,7 +1,7 @@
 import { createConnection } from 'node:net';
 import { join } from 'node:path';
 import { LOCAL_IDENTITY } from '../auth/index.ts';
-import { loadConfig } from '../config/index.ts';
+import { type Environment, loadConfig } from '../config/index.ts';
 import { createLogger } from '../telemetry/index.ts';
 import { listenAdmin } from './admin-socket.ts';
 import { openHouse } from './house.ts';
@@ -16,25 +16,28 @@ export interface LocalApi {
 
 /**
  * The API over a node's data: that of the server that runs on it, else opened here for as long as one command needs.
+ * Opened here, it reads the same configuration file and environment as a server would that is started here.
  *
  * @throws {StartError} the data cannot be opened.
  */
-export async function openLocalApi(directory: string): Promise<LocalApi> {
+export async function openLocalApi(directory: string, environment: Environment): Promise<LocalApi> {
   const socketPath = pathsOf(directory).adminSocket;
   if (await answers(socketPath)) return { socketPath, close: async () => {} };
-  const { config } = await loadConfig({
-    options: { data: directory },
-    environment: {},
-    directory: process.cwd(),
-  });
+  const options = { data: directory };
+  const { config } = await loadConfig({ options, environment, directory: process.cwd() });
   const closing = new AsyncDisposableStack();
   try {
     const logger = createLogger({ process: 'cli', level: 'error' });
     const settled = await settleConfig(config);
-    const house = await openHouse({ config: settled, version: readVersion(), name: 'cli' }, closing, logger);
-    const admin = await listenAdmin(join(house.paths.run, 'cli.sock'), house.surfaces.api(LOCAL_IDENTITY));
+    const house = await openHouse(
+      { config: settled, version: readVersion(), name: 'cli', isServer: false },
+      closing,
+      logger,
+    );
+    const path = join(house.paths.run, 'cli.sock');
+    const admin = await listenAdmin(path, house.surfaces.api(LOCAL_IDENTITY));
     closing.defer(() => admin.close());
-    return { socketPath: join(house.paths.run, 'cli.sock'), close: () => closing.disposeAsync() };
+    return { socketPath: path, close: () => closing.disposeAsync() };
   } catch (error) {
     await closing.disposeAsync();
     throw error;

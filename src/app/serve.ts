@@ -11,7 +11,6 @@ import { type NodeConfig, settleConfig } from './node-config.ts';
 import { type Supervised, supervise } from './supervise.ts';
 import { readVersion } from './version.ts';
 
-const GRACE_MS = 30_000;
 const HOUSE_GRACE_MS = 10_000;
 
 /**
@@ -24,7 +23,7 @@ export async function serve(options: ConfigOptions, environment: Environment): P
   const { config: loaded } = await loadConfig({ options, environment, directory: process.cwd() });
   const config = await settleConfig(loaded);
   const version = readVersion();
-  const parts = { logger: createLogger({ process: 'primary' }) };
+  const parts = { logger: createLogger({ process: 'primary', level: config.logLevel }) };
   refuseDangers(environment, parts.logger);
 
   let firstAdmin: FirstAdmin | undefined;
@@ -34,12 +33,13 @@ export async function serve(options: ConfigOptions, environment: Environment): P
   const workers = Array.from({ length: config.workers }, (_, index) =>
     superviseWorker({ kind: 'start', config, version, name: `w${index}` }, parts),
   );
-  stopOnSignals([house, ...workers], parts.logger);
+  const stop = () => stopAll([house, ...workers], config.limits.drainMsMax);
+  stopOnSignals(stop, parts.logger);
   try {
     await house.start();
     await Promise.all(workers.map((worker) => worker.start()));
   } catch (error) {
-    await stopAll([house, ...workers]);
+    await stop();
     throw error;
   }
   process.stdout.write(`${bannerOf(config, firstAdmin)}\nready ${config.publicUrl}\n`);
@@ -91,6 +91,8 @@ function readyOf(
   start: StartMessage,
 ): Promise<ChildMessage & { readonly kind: 'ready' }> {
   return new Promise((resolve, reject) => {
+    // It could not be started, or ended before it heard its first message.
+    child.once('error', (error) => reject(new StartError(`${start.name}: ${error.message}`)));
     child.once('exit', (code, signal) => {
       reject(new StartError(`${start.name} ended before it was ready (${signal ?? `exit code ${code}`})`));
     });
@@ -103,18 +105,18 @@ function readyOf(
 }
 
 /** Workers first, so that they can still write what they have begun; then the process that writes for them. */
-async function stopAll([house, ...workers]: readonly Supervised[]): Promise<void> {
-  await Promise.all(workers.map((worker) => worker.stop(GRACE_MS)));
+async function stopAll([house, ...workers]: readonly Supervised[], graceMs: number): Promise<void> {
+  await Promise.all(workers.map((worker) => worker.stop(graceMs)));
   await house?.stop(HOUSE_GRACE_MS);
 }
 
-function stopOnSignals(processes: readonly Supervised[], logger: Logger): void {
+function stopOnSignals(stop: () => Promise<void>, logger: Logger): void {
   let isEnding = false;
   const end = (): void => {
     if (isEnding) process.exit(1);
     isEnding = true;
     logger.info('stopping: transfers under way may end, new connections are refused');
-    stopAll(processes).then(
+    stop().then(
       () => process.exit(0),
       () => process.exit(1),
     );

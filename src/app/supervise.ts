@@ -32,15 +32,23 @@ export function supervise(options: SupervisedOptions, parts: { readonly logger: 
     current = child;
     child.once('exit', (code, signal) => {
       if (isStopping || !hasStarted) return;
-      const fields = { child: options.name, code, signal, restartMs: backoffMs };
+      const fields = { code, signal, restartMs: backoffMs };
       parts.logger.error(`${options.name} ended and is started again`, fields);
-      setTimeout(() => void run().catch(() => {}), backoffMs);
+      setTimeout(runAgain, backoffMs);
       backoffMs = Math.min(backoffMs * 2, BACKOFF_MS_MAX);
     });
     await ready;
     if (hasStarted) parts.logger.info(`${options.name} works again`);
     hasStarted = true;
     backoffMs = BACKOFF_MS_MIN;
+  };
+
+  const runAgain = (): void => {
+    if (isStopping) return;
+    run().catch((error: unknown) => {
+      const note = error instanceof Error ? error.message : String(error);
+      parts.logger.error(`${options.name} could not be started again`, { note });
+    });
   };
 
   return {

@@ -26,14 +26,14 @@ const REPORT_EVERY_MS = 5000;
 await runChild(async ({ config, version, name }, closing) => {
   const clock = systemClock;
   const random = systemRandom;
-  const logger = createLogger({ process: name });
+  const logger = createLogger({ process: name, level: config.logLevel });
   const metrics = createMetrics();
   const paths = pathsOf(config.dataDirectory);
 
   const rpc = connectRpc({ socketPath: paths.houseSocket }, { clock, logger });
   closing.defer(() => rpc.close());
   const { changes } = rpc;
-  const reads = await openStoreReads({ directory: paths.data });
+  const reads = await openStoreReads({ directory: paths.data, mainPath: config.databasePath });
   closing.defer(() => reads.close());
   const audit = await openAuditWriter(
     { directory: paths.audit, node: config.node, writer: name, ...config.audit },

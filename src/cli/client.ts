@@ -1,8 +1,13 @@
-import { send, type Target } from './transport.ts';
+import { type ApiAnswer, send, type Target } from './transport.ts';
 
 /** A command that was refused or failed: printed as one sentence, exit code 1. */
 export class CommandFailed extends Error {
   override readonly name = 'CommandFailed';
+}
+
+/** A command that cannot be what was meant: exit code 2. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
 }
 
 /** The API as the commands call it. */
@@ -20,7 +25,7 @@ export function createClient(target: Target): Client {
         `cannot reach ${whereOf(target)}: ${error instanceof Error ? error.message : error}`,
       );
     });
-    if (answer.status >= 400) throw new CommandFailed(problemText(answer.body, answer.status));
+    if (answer.status >= 400) throw new CommandFailed(problemText(answer, target));
     return asRecord(answer.body);
   };
   return {
@@ -40,9 +45,12 @@ function whereOf(target: Target): string {
   return target.kind === 'socket' ? `the server at ${target.path}` : target.url;
 }
 
-function problemText(body: unknown, status: number): string {
-  const error = asRecord(asRecord(body).error);
-  return typeof error.message === 'string' ? error.message : `the server answered ${status}`;
+function problemText({ status, body }: ApiAnswer, target: Target): string {
+  const { message } = asRecord(asRecord(body).error);
+  if (status === 401 && target.kind === 'server') {
+    return `the stored sign-in to ${target.url} is over: sign in again with \`dockgate login ${target.url}\``;
+  }
+  return typeof message === 'string' ? message : `the server answered ${status}`;
 }
 
 export function asRecord(value: unknown): Record<string, unknown> {

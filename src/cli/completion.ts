@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { CommandFailed } from './client.ts';
+import { UsageError } from './client.ts';
 import type { CommandContext } from './session.ts';
 
 /** `completion bash|zsh|fish`: prints a script made from the commands there are. */
@@ -10,7 +10,7 @@ export function addCompletionCommand(program: Command, context: CommandContext):
     .action((shell: string) => {
       const words = wordsOf(program);
       const script = SCRIPTS[shell];
-      if (!script) throw new CommandFailed('completions exist for bash, zsh and fish');
+      if (!script) throw new UsageError('completions exist for bash, zsh and fish');
       context.output.line(script(words));
     });
 }

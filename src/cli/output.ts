@@ -30,6 +30,21 @@ function cell(value: unknown): string {
   return plainText(Array.isArray(value) ? value.join(', ') : String(value));
 }
 
+/** Several lines, each of them safe on a terminal. */
+export function plainLines(text: string): string {
+  return text.split('\n').map(plainText).join('\n');
+}
+
+/** JSON in which nothing is left that a terminal could act on; it still reads as the same value. */
+export function plainJson(value: unknown): string {
+  return JSON.stringify(value).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) =>
+    character
+      .split('')
+      .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+      .join(''),
+  );
+}
+
 /** Text from outside, safe on a terminal: control, bidirectional and invisible characters as escapes. */
 export function plainText(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu, (character) => {

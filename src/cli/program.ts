@@ -5,8 +5,18 @@ import { addPeopleCommands } from './commands/people.ts';
 import { addPolicyCommands } from './commands/policies.ts';
 import { addRightsCommands } from './commands/rights.ts';
 import { addServiceCommands } from './commands/service.ts';
+import { addSignInCommands } from './commands/sign-in.ts';
 import { addCompletionCommand } from './completion.ts';
 import type { CommandContext } from './session.ts';
+
+const FIRST_STEPS = `
+First steps, beside a server that runs on ./data:
+  printf %s "$PASSWORD" | dockgate user add alice --password-stdin
+  dockgate grant add --role developer --on 'team/**' --user alice
+  dockgate explain alice pull team/app:1.4
+  dockgate audit search --user alice --since 1h
+
+Exit codes: 0 done, 1 failed or refused, 2 not understood.`;
 
 /** The whole command line. */
 export function createProgram(version: string, context: CommandContext): Command {
@@ -19,12 +29,14 @@ export function createProgram(version: string, context: CommandContext): Command
     )
     .option('--json', 'print results as JSON')
     .showHelpAfterError('(try --help)')
+    .addHelpText('after', FIRST_STEPS)
     .exitOverride()
     .configureOutput({
       writeOut: (text) => context.output.line(text.trimEnd()),
       writeErr: (text) => context.output.note(text.trimEnd()),
     });
   addServiceCommands(program, context);
+  addSignInCommands(program, context);
   addPeopleCommands(program, context);
   addRightsCommands(program, context);
   addImageCommands(program, context);

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { Client } from './client.ts';
-import type { Output } from './output.ts';
+import { type Output, plainJson, plainLines } from './output.ts';
 import { type CommandContext, type GlobalOptions, openSession } from './session.ts';
 
 /** What one command got and how it may answer. */
@@ -22,7 +22,7 @@ export async function withSession(
   try {
     const isJson = options.json === true;
     const printed = await run({ client: session.client, output: context.output, isJson, context });
-    context.output.line(isJson ? JSON.stringify(printed.value) : printed.text);
+    context.output.line(isJson ? plainJson(printed.value) : plainLines(printed.text));
   } finally {
     await session.close();
   }

@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { openLocalApi } from '../app/index.ts';
 import { type Client, CommandFailed, createClient } from './client.ts';
 import type { Output } from './output.ts';
-import { readSignIn } from './sign-in.ts';
+import { readSignIn, type StoredSignIn } from './sign-in.ts';
 import type { Target } from './transport.ts';
 
 /** Options that every command takes. */
@@ -35,22 +35,23 @@ const DEFAULT_DATA = 'data';
  */
 export async function openSession(options: GlobalOptions, context: CommandContext): Promise<Session> {
   const signIn = options.data === undefined ? readSignIn(context.env) : undefined;
-  if (signIn) {
-    const target: Target = {
-      kind: 'server',
-      url: signIn.server,
-      authorization: `Bearer ${signIn.refreshToken}`,
-      ...(signIn.ca ? { ca: signIn.ca } : {}),
-    };
-    return { client: createClient(target), close: async () => {} };
-  }
+  if (signIn) return { client: createClient(signInTarget(signIn)), close: async () => {} };
   const directory = resolve(options.data ?? DEFAULT_DATA);
-  if (!existsSync(join(directory, 'dockgate.db'))) {
+  if (!existsSync(join(directory, 'scans.db'))) {
     throw new CommandFailed(
       `there is no dockgate data in ${directory}: start the server there first, name its data with --data DIR, ` +
         'or sign in to a server with `dockgate login URL`',
     );
   }
-  const local = await openLocalApi(directory);
+  const local = await openLocalApi(directory, context.env);
   return { client: createClient({ kind: 'socket', path: local.socketPath }), close: local.close };
+}
+
+export function signInTarget({ server, refreshToken, ca }: StoredSignIn): Target {
+  return {
+    kind: 'server',
+    url: server,
+    authorization: `Bearer ${refreshToken}`,
+    ...(ca === undefined ? {} : { ca }),
+  };
 }

@@ -21,6 +21,8 @@ import { createWrite } from './transactions.ts';
 export interface StoreOptions {
   /** The data directory. */
   readonly directory: string;
+  /** The main database; `dockgate.db` in the directory unless told. */
+  readonly mainPath?: string;
 }
 
 /** What any process of the node may ask. */
@@ -62,13 +64,13 @@ export async function openStoreWrites(options: StoreOptions, parts: StoreWritesP
   const { directory } = options;
   makeDirectory(directory);
   const opened = new AsyncDisposableStack();
-  const open = <Tables>(kind: DatabaseKind) => {
-    const file = openForWriting<Tables>({ directory, kind });
+  const open = <Tables>(kind: DatabaseKind, path?: string) => {
+    const file = openForWriting<Tables>({ directory, kind, path });
     opened.defer(file.close);
     return createWrite(file.sql, parts.publish);
   };
   try {
-    const write = open<MainTables>(MAIN);
+    const write = open<MainTables>(MAIN, options.mainPath);
     const writeScans = open<ScanTables>(SCANS);
     const writeIndex = open<IndexTables>(AUDIT_INDEX);
     await write(seedBuiltInRoles);
@@ -96,8 +98,8 @@ export async function openStoreWrites(options: StoreOptions, parts: StoreWritesP
  *
  * @throws {StartError} a file is missing, damaged, not permitted, or of another version.
  */
-export async function openStoreReads({ directory }: StoreOptions): Promise<StoreReads> {
-  const main = openForReading<MainTables>({ directory, kind: MAIN });
+export async function openStoreReads({ directory, mainPath }: StoreOptions): Promise<StoreReads> {
+  const main = openForReading<MainTables>({ directory, kind: MAIN, path: mainPath });
   const index = await openOrClose(main, () => openForReading<IndexTables>({ directory, kind: AUDIT_INDEX }));
   return {
     accounts: createAccountReads(main.sql),

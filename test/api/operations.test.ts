@@ -137,6 +137,7 @@ const EXAMPLES: readonly Example[] = [
     unknown: { path: '/explain?principal=nobody&action=pull&repository=team%2Fapp', status: 404 },
   },
   { id: 'status', method: 'get', path: '/status', status: 200, role: 'admin' },
+  { id: 'sign-out', method: 'post', path: '/sign-out', status: 200 },
   { id: 'me', method: 'get', path: '/me', status: 200 },
 ];
 

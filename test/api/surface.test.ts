@@ -345,6 +345,16 @@ describe('the surface of the API', () => {
       assert.equal((await lab.call('get', '/api/v1/me', { as: `Bearer ${token}` })).status, 401);
     });
 
+    it('ends a sign-in on the server', async () => {
+      const first = (await lab.call('get', '/token?offline_token=true')).body.refresh_token;
+      const second = (await lab.call('get', '/token?offline_token=true')).body.refresh_token;
+      const out = await lab.call('post', '/api/v1/sign-out', { as: `Bearer ${first}` });
+      assert.deepEqual([out.status, out.body], [200, { isEnded: true }]);
+      assert.equal((await lab.call('get', '/api/v1/me', { as: `Bearer ${first}` })).status, 401);
+      assert.equal((await lab.call('get', '/api/v1/me', { as: `Bearer ${second}` })).status, 200);
+      assert.deepEqual((await lab.call('post', '/api/v1/sign-out')).body, { isEnded: false });
+    });
+
     it('C-01: slows wrong passwords down with Retry-After', async () => {
       const wrong = basic('admin', 'wrong-horse-battery');
       let answer = await lab.call('get', '/api/v1/me', { as: wrong });

@@ -67,6 +67,22 @@ export function oversightOperations(version: string) {
       }),
     }),
     operation({
+      id: 'sign-out',
+      method: 'post',
+      path: '/sign-out',
+      summary: 'Ends the refresh token that this call shows; nothing where it shows something else',
+      action: 'signed-in',
+      input: z.strictObject({}),
+      output: z.object({ isEnded: z.boolean() }),
+      status: 200,
+      async run(_input, { parts, identity }) {
+        const { via, tokenId } = identity;
+        if (via !== 'refresh-token' || tokenId === undefined) return { isEnded: false };
+        await parts.accounts.removeRefreshToken(tokenId);
+        return { isEnded: true };
+      },
+    }),
+    operation({
       id: 'me',
       method: 'get',
       path: '/me',

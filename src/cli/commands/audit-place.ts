@@ -1,7 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
-import { CommandFailed } from '../client.ts';
+import { readText } from '../input.ts';
 
 /** Options of the commands that read a log's files. */
 export interface LogOptions {
@@ -22,13 +21,4 @@ export function locate(options: LogOptions, command: Command): LogPlace {
   const directory = resolve(options.log ?? join(data ?? 'data', 'audit'));
   const publicKey = readText(options.publicKey ?? join(directory, 'log', 'key.pub'));
   return { directory, publicKey, isJson: json === true };
-}
-
-/** @throws {CommandFailed} it cannot be read. */
-export function readText(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    throw new CommandFailed(`cannot read ${path}: ${error instanceof Error ? error.message : error}`);
-  }
 }

@@ -1,9 +1,10 @@
 import type { Command } from 'commander';
 import { checkProof, NoProof, openProver, type ProofCheck, safePrint } from '../../audit/index.ts';
 import { CommandFailed } from '../client.ts';
+import { readText } from '../input.ts';
 import { plainText } from '../output.ts';
 import type { CommandContext } from '../session.ts';
-import { type LogOptions, type LogPlace, locate, readText } from './audit-place.ts';
+import { type LogOptions, type LogPlace, locate } from './audit-place.ts';
 
 /** What an auditor does with single records: proofs are made on the log's files and checked without them. */
 export function addProofCommands(audit: Command, context: CommandContext): void {

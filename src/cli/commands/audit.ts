@@ -1,11 +1,12 @@
 import type { Command } from 'commander';
 import { type Damage, verifyLog } from '../../audit/index.ts';
 import { parseDuration, systemClock } from '../../base/index.ts';
-import { asRecord, CommandFailed, listIn } from '../client.ts';
-import { plainText, table } from '../output.ts';
+import { asRecord, CommandFailed, listIn, UsageError } from '../client.ts';
+import { readText } from '../input.ts';
+import { plainJson, plainText, table } from '../output.ts';
 import { type Invocation, type Printed, withSession } from '../run-command.ts';
 import type { CommandContext } from '../session.ts';
-import { type LogOptions, locate, readText } from './audit-place.ts';
+import { type LogOptions, locate } from './audit-place.ts';
 import { addProofCommands } from './audit-proofs.ts';
 
 interface SearchOptions {
@@ -14,7 +15,9 @@ interface SearchOptions {
   readonly repository?: string;
   readonly outcome?: string;
   readonly digest?: string;
+  readonly address?: string;
   readonly since?: string;
+  readonly until?: string;
   readonly limit: string;
 }
 
@@ -28,12 +31,20 @@ export function addAuditCommands(program: Command, context: CommandContext): voi
     .command('search')
     .description('access records, newest first')
     .option('--user <name>', 'who')
-    .option('--action <action>', 'what: pull, push, delete, list, token, admin.grant.add ...')
+    .option('--action <action>', 'what: pull, push, delete, list, sign-in, token, admin.grant.add ...')
     .option('--repository <repository>', 'where')
     .option('--outcome <outcome>', 'allowed or refused')
     .option('--digest <digest>', 'which content')
-    .option('--since <time>', 'a duration back (2h, 7d) or a UTC instant')
-    .option('--limit <count>', 'at most so many', '50')
+    .option('--address <address>', 'from where')
+    .option('--since <time>', 'from then on: a duration back (2h, 7d) or a UTC instant')
+    .option('--until <time>', 'before then, the same way')
+    .option('--limit <count>', 'at most so many (1 to 1000)', '50')
+    .addHelpText(
+      'after',
+      '\nA decision is written before its answer leaves; the completion that follows a transfer says how it ended.' +
+        '\n\nExamples:\n  dockgate audit search --outcome refused --since 24h' +
+        '\n  dockgate audit search --user alice --action pull --repository team/app --json',
+    )
     .action((options: SearchOptions, command: Command) =>
       withSession(command, context, (invocation) => search(invocation, options)),
     );
@@ -48,38 +59,60 @@ export function addAuditCommands(program: Command, context: CommandContext): voi
       "a copied log instead of the server's: the folder that holds `log` and `wal`",
     )
     .option('--public-key <file>', "the log's public key; default: the one in the log's folder")
+    .addHelpText(
+      'after',
+      '\nReads files alone: it needs no server and trusts none. Keep copies of DATA/audit/log/checkpoint elsewhere;' +
+        '\nonly they find a log that was replaced as a whole.' +
+        '\n\nExample:\n  dockgate audit verify --log /mnt/copy/audit --against /safe/checkpoint-2026-11-24',
+    )
     .action((options: VerifyOptions, command: Command) => verify(options, command, context));
   addProofCommands(audit, context);
 }
 
 async function search({ client }: Invocation, options: SearchOptions): Promise<Printed> {
-  const { since, ...same } = options;
+  const { since, until, ...same } = options;
   const value = await client.get('/audit/records', {
     ...same,
-    since: since === undefined ? undefined : sinceOf(since),
+    since: instantOf('--since', since),
+    until: instantOf('--until', until),
   });
   const rows = listIn(value, 'records').map(({ index, record }) => {
     const entry = asRecord(record);
-    const where = [entry.repository, entry.reference].filter(Boolean).join(' ');
     return [
-      index,
-      entry.time,
-      entry.outcome,
-      entry.status,
-      entry.action,
-      asRecord(entry.principal).name,
-      where,
-      entry.reason,
+      ...[index, entry.time, entry.kind, entry.outcome, entry.status, entry.action],
+      ...[asRecord(entry.principal).name, whereOf(entry), whyOf(entry)],
     ];
   });
-  return { value, text: table(['#', 'TIME', 'OUTCOME', 'STATUS', 'ACTION', 'WHO', 'WHERE', 'WHY'], rows) };
+  const headings = ['#', 'TIME', 'KIND', 'OUTCOME', 'STATUS', 'ACTION', 'WHO', 'WHERE', 'WHY'];
+  return { value, text: table(headings, rows) };
 }
 
-function sinceOf(text: string): string {
+function whereOf({ repository, reference, digest }: Record<string, unknown>): string {
+  return [repository, reference ?? digest].filter((part) => typeof part === 'string').join(' ');
+}
+
+/** Of a decision its reason, of a completion how the transfer ended, of a summary how many there were. */
+function whyOf({
+  kind,
+  reason,
+  note,
+  bytes,
+  durationMs,
+  isAborted,
+  count,
+}: Record<string, unknown>): unknown {
+  if (kind === 'completion') {
+    return `${isAborted === true ? 'cut after' : 'sent'} ${bytes ?? 0} bytes in ${durationMs ?? 0} ms`;
+  }
+  if (kind === 'summary') return `${count ?? 0} times, ${note ?? reason ?? ''}`;
+  return reason ?? note;
+}
+
+function instantOf(option: string, text: string | undefined): string | undefined {
+  if (text === undefined) return undefined;
   const backMs = parseDuration(text);
   const atMs = backMs === undefined ? Date.parse(text) : systemClock.nowMs() - backMs;
-  if (Number.isNaN(atMs))
-    throw new CommandFailed(`--since ${plainText(text)}: write 2h, 7d or 2026-11-24T00:00:00Z`);
+  if (Number.isNaN(atMs)) throw new UsageError(`${option} ${text}: write 2h, 7d or 2026-11-24T00:00:00Z`);
   return new Date(atMs).toISOString();
 }
 
@@ -99,20 +132,17 @@ async function verify(options: VerifyOptions, command: Command, context: Command
       if (done % PROGRESS_RECORDS === 0) context.output.note(`verified ${done} of ${total} records`);
     },
   });
-  if (isJson) context.output.line(JSON.stringify(report));
+  if (isJson) context.output.line(plainJson(report));
   if (report.damage) throw new CommandFailed(`the log is damaged: ${printDamage(report.damage)}`);
   if (!isJson) {
     context.output.line(
-      `the log is whole: ${report.size} records of ${report.origin} under the checkpoint, ` +
+      `the log is whole: ${report.size} records of ${plainText(report.origin)} under the checkpoint, ` +
         `${report.waiting} durable and waiting for the next one`,
     );
   }
 }
 
 function printDamage({ message, index, writer, seq, id }: Damage): string {
-  const where =
-    index === undefined
-      ? ''
-      : ` (record ${index}, writer ${writer ?? '?'}, seq ${seq ?? '?'}, id ${id ?? '?'})`;
-  return `${message}${where}`;
+  if (index === undefined) return message;
+  return `${message} (record ${index}, writer ${writer ?? '?'}, seq ${seq ?? '?'}, id ${id ?? '?'})`;
 }

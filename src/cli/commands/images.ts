@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
-import { asRecord, CommandFailed, listIn } from '../client.ts';
+import { asRecord, listIn } from '../client.ts';
+import { imageOf } from '../input.ts';
 import { table } from '../output.ts';
 import { type Printed, withSession } from '../run-command.ts';
 import type { CommandContext } from '../session.ts';
-import { splitImage } from './rights.ts';
 
 /** `repository`, `image`. */
 export function addImageCommands(program: Command, context: CommandContext): void {
@@ -60,16 +60,10 @@ export function addImageCommands(program: Command, context: CommandContext): voi
     );
 }
 
-function imageOf(name: string): { readonly repository: string; readonly reference: string } {
-  const { repository, reference } = splitImage(name);
-  if (reference === undefined) throw new CommandFailed(`${name} names no tag or digest: write ${name}:TAG`);
-  return { repository, reference };
-}
-
 function printImage(value: Record<string, unknown>): Printed {
   const verdict = asRecord(value.verdict);
   const lines = [
-    `${value.repository}:${value.reference} is ${value.digest} (${value.kind})`,
+    `${value.repository}${String(value.reference).includes(':') ? '@' : ':'}${value.reference} is ${value.digest} (${value.kind})`,
     `verdict: ${verdict.outcome}${verdict.validUntil ? `, until ${verdict.validUntil}` : ''}`,
     ...listIn(verdict, 'reasons').map(({ policy, rule, text }) => `  blocked by ${policy}, ${rule}: ${text}`),
     ...listIn(verdict, 'warnings').map(

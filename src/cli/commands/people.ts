@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import { CommandFailed, listIn } from '../client.ts';
+import { listIn } from '../client.ts';
+import { readPassword } from '../input.ts';
 import { table } from '../output.ts';
 import { withSession } from '../run-command.ts';
 import type { CommandContext } from '../session.ts';
@@ -176,11 +177,4 @@ function addRemoval(
         text: `${removed.noun} ${name} removed`,
       })),
     );
-}
-
-/** One line; the end of line that `echo` adds is no part of the password. */
-export async function readPassword(context: CommandContext): Promise<string> {
-  const password = (await context.readInput()).replace(/\r?\n$/, '');
-  if (password === '') throw new CommandFailed('standard input held no password');
-  return password;
 }

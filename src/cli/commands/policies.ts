@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { parseDocument, stringify } from 'yaml';
 import { CommandFailed, listIn } from '../client.ts';
+import { parseInstant, readText } from '../input.ts';
 import { table } from '../output.ts';
 import { type Printed, withSession } from '../run-command.ts';
 import type { CommandContext } from '../session.ts';
@@ -68,11 +68,10 @@ function addWaiverCommands(program: Command, context: CommandContext): void {
     .option('--digest <digest>', 'on this digest')
     .option('--on <pattern>', 'on the repositories of a pattern')
     .requiredOption('--reason <text>', 'why')
-    .requiredOption('--until <instant>', 'end, UTC: 2026-12-31T00:00:00Z')
+    .requiredOption('--until <instant>', 'end, UTC: 2026-12-31T00:00:00Z', parseInstant)
     .action((finding: string, options: WaiverOptions, command: Command) =>
       withSession(command, context, async ({ client }) => {
-        const { digest, on, reason, until } = options;
-        const endsAt = new Date(until).toISOString();
+        const { digest, on, reason, until: endsAt } = options;
         const value = await client.post('/waivers', { finding, digest, on, reason, endsAt });
         return { value, text: `waiver ${value.id} added` };
       }),
@@ -105,18 +104,23 @@ function addWaiverCommands(program: Command, context: CommandContext): void {
     );
 }
 
-/** @throws {CommandFailed} the file cannot be read, or is no YAML: with line and column. */
+/** @throws {CommandFailed} the file cannot be read, is no YAML (with line and column), or holds no policies. */
 function readYaml(file: string, input: string | undefined): unknown {
-  let text: string;
-  try {
-    text = input ?? readFileSync(file, 'utf8');
-  } catch (error) {
-    throw new CommandFailed(`cannot read ${file}: ${error instanceof Error ? error.message : error}`);
-  }
-  const document = parseDocument(text, { prettyErrors: true });
+  const document = parseDocument(input ?? readText(file), { prettyErrors: true });
   const problem = document.errors[0];
   if (problem) throw new CommandFailed(`${file}: ${problem.message.trim()}`);
-  return document.toJS();
+  const value = readValue(document, file);
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
+  throw new CommandFailed(`${file}: must begin with \`policies:\` and list policies below it`);
+}
+
+function readValue(document: ReturnType<typeof parseDocument>, file: string): unknown {
+  try {
+    return document.toJS();
+  } catch (error) {
+    // Aliases that stand for nothing, or for too much.
+    throw new CommandFailed(`${file}: ${error instanceof Error ? error.message : error}`);
+  }
 }
 
 function showPolicy(value: Record<string, unknown>, name: string): Printed {

@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
-import { asRecord, CommandFailed, listIn } from '../client.ts';
+import { asRecord, listIn, UsageError } from '../client.ts';
+import { parseInstant, splitImage } from '../input.ts';
 import { table } from '../output.ts';
 import { type Invocation, type Printed, withSession } from '../run-command.ts';
 import type { CommandContext } from '../session.ts';
@@ -21,7 +22,7 @@ export function addRightsCommands(program: Command, context: CommandContext): vo
   const grant = program.command('grant').description('roles on repositories: who may do what where');
   grantOptions(grant.command('add').description('give a role on a repository pattern'))
     .option('--deny', "deny the role's actions instead; a deny wins over every other grant")
-    .option('--until <instant>', 'end of the grant, UTC: 2026-12-31T00:00:00Z')
+    .option('--until <instant>', 'end of the grant, UTC: 2026-12-31T00:00:00Z', parseInstant)
     .addHelpText('after', "\nExample:\n  dockgate grant add --role developer --on 'team/**' --user alice")
     .action((options: GrantOptions, command: Command) =>
       withSession(command, context, async ({ client }) => {
@@ -29,14 +30,17 @@ export function addRightsCommands(program: Command, context: CommandContext): vo
         return { value, text: `grant ${value.id} added` };
       }),
     );
-  grantOptions(grant.command('remove').description('take a grant away; the next request is refused'))
-    .option('--deny', 'the grant is a deny')
-    .action((options: GrantOptions, command: Command) =>
-      withSession(command, context, async ({ client }) => ({
-        value: await client.post('/grants/remove', grantOf(options)),
-        text: 'grant removed',
-      })),
-    );
+  grantOptions(
+    grant
+      .command('remove')
+      .description('take a grant away, denying and dated ones included; the next request is refused'),
+  ).action((options: GrantOptions, command: Command) =>
+    withSession(command, context, async ({ client }) => {
+      const { role, on } = options;
+      const value = await client.post('/grants/remove', { role, on, subject: subjectOf(options) });
+      return { value, text: 'grant removed' };
+    }),
+  );
   grant
     .command('list')
     .description('list all grants')
@@ -103,7 +107,7 @@ function grantOf(options: GrantOptions): unknown {
     on: options.on,
     subject: subjectOf(options),
     effect: options.deny ? 'deny' : 'allow',
-    ...(options.until ? { until: new Date(options.until).toISOString() } : {}),
+    ...(options.until === undefined ? {} : { until: options.until }),
   };
 }
 
@@ -113,7 +117,7 @@ function subjectOf(options: GrantOptions): { readonly kind: string; readonly nam
     const name = options[kind];
     if (name !== undefined) return { kind, name };
   }
-  throw new CommandFailed('say to whom: --user NAME, --group NAME, --robot NAME or --anonymous');
+  throw new UsageError('say to whom: --user NAME, --group NAME, --robot NAME or --anonymous');
 }
 
 async function listGrants({ client }: Invocation): Promise<Printed> {
@@ -137,17 +141,4 @@ async function explain(
     ({ step, isPassed, text }) => `${isPassed ? 'yes' : 'NO '}  ${step}: ${text}`,
   );
   return { value, text: [...steps, `=> ${value.isAllowed ? 'allowed' : 'refused'}`].join('\n') };
-}
-
-/** `team/app:1.4`, `team/app@sha256:…` or `team/app`. */
-export function splitImage(image: string): {
-  readonly repository: string;
-  readonly reference: string | undefined;
-} {
-  const at = image.indexOf('@');
-  if (at >= 0) return { repository: image.slice(0, at), reference: image.slice(at + 1) };
-  const colon = image.lastIndexOf(':');
-  return colon < 0
-    ? { repository: image, reference: undefined }
-    : { repository: image.slice(0, colon), reference: image.slice(colon + 1) };
 }

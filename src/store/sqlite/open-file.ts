@@ -17,6 +17,8 @@ const JOURNAL_BYTES_MAX = 64 * 1024 * 1024;
 export interface FileOptions {
   readonly directory: string;
   readonly kind: DatabaseKind;
+  /** Where the file is, when not under its own name in the directory. */
+  readonly path?: string | undefined;
 }
 
 /** An open file. */
@@ -31,8 +33,8 @@ export interface OpenFile<Tables> {
  *
  * @throws {StartError} damaged, locked, not permitted, or written by a newer version.
  */
-export function openForWriting<Tables>({ directory, kind }: FileOptions): OpenFile<Tables> {
-  const path = join(directory, kind.file);
+export function openForWriting<Tables>(options: FileOptions): OpenFile<Tables> {
+  const { directory, kind, path = join(directory, kind.file) } = options;
   return explaining(path, kind, () => {
     createPrivate(path);
     const database = new DatabaseSync(path, { timeout: WRITER_WAIT_MS, enableForeignKeyConstraints: true });
@@ -55,8 +57,8 @@ export function openForWriting<Tables>({ directory, kind }: FileOptions): OpenFi
  *
  * @throws {StartError} missing, damaged, locked, not permitted, or of another version.
  */
-export function openForReading<Tables>({ directory, kind }: FileOptions): OpenFile<Tables> {
-  const path = join(directory, kind.file);
+export function openForReading<Tables>(options: FileOptions): OpenFile<Tables> {
+  const { directory, kind, path = join(directory, kind.file) } = options;
   if (!existsSync(path)) {
     throw new StartError(`${path} does not exist: start dockgate, which creates it, before it is read`);
   }
