@@ -106,7 +106,7 @@ describe('a repository name', () => {
     parseRepository(`${'a-'.repeat(120)}!`);
     parseRepository(`${'a'.repeat(254)}!`);
     parseRepository('a/'.repeat(1_000_000));
-    assert.ok(performance.now() - startedAtMs < 200);
+    assert.ok(performance.now() - startedAtMs < 1000);
   });
 });
 

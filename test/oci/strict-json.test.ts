@@ -111,7 +111,7 @@ describe('strict JSON', () => {
     });
     const startedAtMs = performance.now();
     assert.ok(read(text).ok);
-    assert.ok(performance.now() - startedAtMs < 2000);
+    assert.ok(performance.now() - startedAtMs < 5000);
   });
 
   it('folds keys as Go does', () => {
