@@ -82,10 +82,24 @@ export const GUARDS: readonly Guard[] = [
     tests: ['test/oci/manifest.test.ts'],
   },
   {
-    guard: 'an image is one by its layers, whatever its config says',
+    guard: 'V-31: an image is one by its layers, whatever its config says',
     file: 'src/oci/manifest.ts',
-    replace: ' || layers.some((layer) => isImageLayerType(layer.mediaType))',
+    replace: 'return layers.some((layer) => isImageLayerType(layer.mediaType));',
+    with: 'return false;',
+    tests: ['test/oci/manifest.test.ts'],
+  },
+  {
+    guard: 'V-31: what Docker takes for the config of an image makes an image',
+    file: 'src/oci/media-types.ts',
+    replace: ' || TAKEN_FOR_CONFIG.has(mediaType.toLowerCase())',
     with: '',
+    tests: ['test/oci/manifest.test.ts'],
+  },
+  {
+    guard: 'V-31: a Docker manifest is an image',
+    file: 'src/oci/manifest.ts',
+    replace: 'mediaType === MEDIA_TYPES.dockerManifest || isImageConfigType',
+    with: 'isImageConfigType',
     tests: ['test/oci/manifest.test.ts'],
   },
   {

@@ -4,6 +4,7 @@ import {
   isIndexType,
   isSchema1Type,
   MANIFEST_TYPES,
+  MEDIA_TYPES,
 } from './media-types.ts';
 import { type Digest, parseDigest } from './names.ts';
 import { foldKey, type JsonValue, parseStrictJson } from './strict-json.ts';
@@ -21,7 +22,7 @@ export interface Descriptor {
   readonly platform?: { readonly os: string; readonly architecture: string; readonly variant?: string };
 }
 
-/** `image`: scanned as layers. `artifact`: any other config; every blob inspected as a file. `index`: children. */
+/** `image`: what a client could run. `artifact`: any other config; every blob inspected as a file. `index`: children. */
 export type ManifestKind = 'image' | 'artifact' | 'index';
 
 export interface Manifest {
@@ -138,16 +139,23 @@ function readImage(members: Members, base: Base): Manifest {
   const config = readDescriptor(members.config, 'config');
   const layers = readDescriptors(members.layers, 'layers', LAYERS_MAX);
   const declared = optionalText(members.artifactType, 'artifactType');
-  const isImage =
-    isImageConfigType(config.mediaType) || layers.some((layer) => isImageLayerType(layer.mediaType));
   return {
-    kind: isImage ? 'image' : 'artifact',
+    kind: isRunnable(base.mediaType, config, layers) ? 'image' : 'artifact',
     ...base,
     artifactType: declared ?? config.mediaType,
     config,
     layers,
     manifests: [],
   };
+}
+
+/**
+ * What some client would run is an image, whatever it calls itself: for an artifact the rules about vulnerabilities,
+ * settings and age do not apply. Podman looks at no config type in a Docker manifest.
+ */
+function isRunnable(mediaType: string, config: Descriptor, layers: readonly Descriptor[]): boolean {
+  if (mediaType === MEDIA_TYPES.dockerManifest || isImageConfigType(config.mediaType)) return true;
+  return layers.some((layer) => isImageLayerType(layer.mediaType));
 }
 
 function readDescriptors(

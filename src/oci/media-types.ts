@@ -18,11 +18,22 @@ export const MANIFEST_TYPES: readonly string[] = [
   MEDIA_TYPES.dockerIndex,
 ];
 
-const IMAGE_LAYER =
-  /^application\/vnd\.(?:oci\.image\.layer(?:\.nondistributable)?\.v1\.tar(?:\+(?:gzip|zstd))?|docker\.image\.rootfs(?:\.foreign)?\.diff\.tar(?:\.gzip|\.zstd)?)$/;
+/**
+ * By their beginnings and in any case: clients take what follows for a compression or an annotation of the same
+ * thing, and whatever they would unpack must be judged as what is unpacked.
+ */
+const IMAGE_LAYER = /^application\/vnd\.(?:oci\.image\.layer\.|docker\.image\.rootfs\.)/i;
+const IMAGE_CONFIG = /^application\/vnd\.(?:oci\.image\.config\.|docker\.container\.image\.)/i;
+/** Docker runs an image whose config bears one of these: old builders wrote them. @see moby daemon/pkg/registry */
+const TAKEN_FOR_CONFIG: ReadonlySet<string> = new Set([
+  'application/octet-stream',
+  'application/json',
+  'text/html',
+]);
 
+/** Whether some client takes a config of this type for that of an image to run. */
 export function isImageConfigType(mediaType: string): boolean {
-  return mediaType === MEDIA_TYPES.ociConfig || mediaType === MEDIA_TYPES.dockerConfig;
+  return IMAGE_CONFIG.test(mediaType) || TAKEN_FOR_CONFIG.has(mediaType.toLowerCase());
 }
 
 /** Whether a descriptor's type says "a layer of a root file system". */

@@ -66,6 +66,8 @@ describe('a manifest', () => {
       'application/vnd.oci.image.layer.nondistributable.v1.tar+gzip',
       'application/vnd.docker.image.rootfs.foreign.diff.tar.gzip',
       'application/vnd.docker.image.rootfs.diff.tar.zstd',
+      'application/vnd.oci.image.layer.v1.tar+xz',
+      'Application/vnd.oci.image.LAYER.v1.tar+gzip',
     ]) {
       assert.ok(isImageLayerType(mediaType), mediaType);
       const disguised = {
@@ -75,6 +77,25 @@ describe('a manifest', () => {
       };
       assert.equal(read(disguised).kind, 'image', mediaType);
     }
+  });
+
+  it('V-31: is an image when a client would run it, whatever config and layers call themselves', () => {
+    const odd = { ...image, layers: [{ ...layer, mediaType: 'application/x-thing' }] };
+    for (const mediaType of [
+      'application/octet-stream',
+      'application/json',
+      'text/html',
+      'application/vnd.oci.image.config.v1+json; charset=utf-8',
+      'application/vnd.docker.container.image.V1+json',
+    ]) {
+      assert.equal(read({ ...odd, config: { ...config, mediaType } }).kind, 'image', mediaType);
+    }
+    const docker = {
+      ...odd,
+      mediaType: MEDIA_TYPES.dockerManifest,
+      config: { ...config, mediaType: 'application/x' },
+    };
+    assert.equal(read(docker, MEDIA_TYPES.dockerManifest).kind, 'image');
   });
 
   it('is an artifact otherwise, with the type that a referrers answer prints', () => {
@@ -350,15 +371,10 @@ describe('a media type', () => {
     ]);
   });
 
-  it('of a layer is matched as a whole', () => {
-    for (const type of [
-      `${LAYER}x`,
-      `x${LAYER}`,
-      `${LAYER}\n`,
-      'application/vnd.oci.image.layer.v1.tar+xz',
-      '',
-    ]) {
+  it('of a layer is told by how it begins', () => {
+    for (const type of [`x${LAYER}`, ` ${LAYER}`, 'application/vnd.oci.image.layers', '']) {
       assert.equal(isImageLayerType(type), false, type);
     }
+    for (const type of [`${LAYER}x`, `${LAYER}+encrypted`]) assert.equal(isImageLayerType(type), true, type);
   });
 });

@@ -17,8 +17,11 @@ export interface BlobFacts {
 }
 
 export interface BlobOptions {
-  /** `layer`: an archive of a root file system, and nothing else. `file`: whatever it is. */
-  readonly role: 'layer' | 'file';
+  /**
+   * `layer`: an archive of a root file system, and nothing else. `part`: of an image, by no type of a layer: a client
+   * unpacks it all the same. `file`: whatever it is.
+   */
+  readonly role: 'layer' | 'part' | 'file';
   /** How the blob is called where it is a file: its title or digest. */
   readonly name: string;
   readonly limits: InspectionLimits;
@@ -43,7 +46,10 @@ export async function inspectBlob(
   findings: FindingList,
 ): Promise<BlobFacts> {
   const { format, bytes } = await unpack(stored, options.limits);
-  if (options.role === 'file' && format === 'other') {
+  if (options.role === 'part' && format === 'unread') {
+    throw new Unscannable('compressed by bzip2 or xz, which clients unpack and nobody here reads');
+  }
+  if (options.role !== 'layer' && format !== 'tar') {
     const file = new FileSearch(options.name, search, (secret) =>
       findings.add(toSecretFinding(secret, options.name)),
     );

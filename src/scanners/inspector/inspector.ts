@@ -112,7 +112,7 @@ class ImageScan {
     const work = async (): Promise<void> => {
       for (const layer of waiting) {
         if (this.#unscannable !== undefined) return;
-        const result = await this.#inspectLayer(layer);
+        const result = await this.#inspectLayer(layer, manifest.kind === 'image' ? 'part' : 'file');
         results.set(layer.digest, result);
         this.#take(result, `layer ${shortDigest(layer.digest)}`, layer.digest);
       }
@@ -126,11 +126,12 @@ class ImageScan {
     );
   }
 
-  async #inspectLayer(layer: Descriptor): Promise<BlobResult> {
+  /** @param otherwise what it is when its type is of no layer. */
+  async #inspectLayer(layer: Descriptor, otherwise: 'part' | 'file'): Promise<BlobResult> {
     if (layer.mediaType.endsWith('+encrypted')) return unread('it is encrypted');
     const isRootFileSystem = isImageLayerType(layer.mediaType);
     const name = layer.annotations['org.opencontainers.image.title'] ?? layer.digest;
-    return this.#inspectBlob(layer, this.#jobFor(isRootFileSystem ? 'layer' : 'file', name));
+    return this.#inspectBlob(layer, this.#jobFor(isRootFileSystem ? 'layer' : otherwise, name));
   }
 
   async #inspectConfig(manifest: Manifest, superusers: readonly string[]): Promise<number | undefined> {

@@ -3,8 +3,8 @@ import type { InspectionLimits } from './limits.ts';
 
 /** One blob to inspect; its bytes follow in `chunk` messages. */
 export interface BlobJob {
-  /** `layer`: a root file system's archive. `file`: whatever it is. `config`: an image config. */
-  readonly role: 'layer' | 'file' | 'config';
+  /** As in BlobOptions; `config`: an image config. */
+  readonly role: 'layer' | 'part' | 'file' | 'config';
   /** How the blob is called where it is a file. */
   readonly name: string;
   readonly limits: InspectionLimits;

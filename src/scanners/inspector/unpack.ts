@@ -6,15 +6,18 @@ import { type InspectionLimits, Unscannable } from './limits.ts';
 export type Bytes = AsyncIterable<Buffer>;
 
 /** What a stream's first bytes say it is. */
-type Format = 'gzip' | 'zstd' | 'tar' | 'other';
+type Format = 'gzip' | 'zstd' | 'tar' | 'unread' | 'other';
 
+/** Compressions that clients undo and we do not: bzip2 and xz. */
+const UNREAD = [Buffer.from('BZh'), Buffer.from('fd377a585a00', 'hex')] as const;
 const TAR_BLOCK_BYTES = 512;
 const CHUNK_BYTES = 256 * 1024;
 /** 128 MiB: what `zstd --ultra` needs at most without `--long`; a window is memory that the content chooses. */
 const ZSTD_WINDOW_LOG_MAX = 27;
 
 /**
- * Peels compressions off a stream, by its first bytes and not by its media type, until something else shows.
+ * Peels compressions off a stream, by its first bytes and not by its media type, until something else shows:
+ * `unread` is a compression that clients undo and we do not.
  *
  * @throws {Unscannable} from the stream, when it is broken, cut, followed by other bytes, or over a limit.
  * @see RFC 1952 (gzip), RFC 8878 (zstd; skippable frames begin a stream, too)
@@ -22,18 +25,17 @@ const ZSTD_WINDOW_LOG_MAX = 27;
 export async function unpack(
   stored: Bytes,
   limits: InspectionLimits,
-): Promise<{ readonly format: 'tar' | 'other'; readonly bytes: Bytes }> {
+): Promise<{ readonly format: 'tar' | 'unread' | 'other'; readonly bytes: Bytes }> {
   const budget = { storedBytes: 0 };
   let bytes = countStored(stored, limits, budget);
   for (let depth = 0; ; depth += 1) {
     const peeked = await peek(bytes, TAR_BLOCK_BYTES);
-    if (peeked.format === 'tar' || peeked.format === 'other') {
-      return { format: peeked.format, bytes: peeked.bytes };
-    }
+    const { format } = peeked;
+    if (format !== 'gzip' && format !== 'zstd') return { format, bytes: peeked.bytes };
     if (depth >= limits.nestingMax) {
       throw new Unscannable(`more than ${limits.nestingMax} compressions are wrapped in one another`);
     }
-    bytes = countPlain(decompress(peeked.bytes, peeked.format), limits, budget);
+    bytes = countPlain(decompress(peeked.bytes, format), limits, budget);
   }
 }
 
@@ -43,6 +45,7 @@ function formatOf(head: Buffer): Format {
     const magic = head.readUInt32LE(0);
     if (magic === 0xfd2fb528 || (magic & 0xfffffff0) >>> 0 === 0x184d2a50) return 'zstd';
   }
+  if (UNREAD.some((magic) => head.subarray(0, magic.length).equals(magic))) return 'unread';
   return isTarHeader(head) ? 'tar' : 'other';
 }
 

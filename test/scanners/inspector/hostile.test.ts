@@ -7,7 +7,7 @@ import { MiB } from '../../../src/base/index.ts';
 import { Fault } from '../../../src/oci/index.ts';
 import type { Inspector, InspectorOptions } from '../../../src/scanners/index.ts';
 import type { ScanReport } from '../../../src/verdicts/index.ts';
-import { buildImage, buildTar, type LayerSource } from '../../support/image.ts';
+import { buildArtifact, buildImage, buildTar, type LayerSource } from '../../support/image.ts';
 import { idsOf, openInspector, random, scan, secretsOf, targetOf, toLine } from './scanning.ts';
 
 const signal = new AbortController().signal;
@@ -61,6 +61,17 @@ describe('a hostile layer', () => {
     assert.equal(report.scan.status, 'unscannable', report.findings.map(toLine).join(', '));
     assert.match(report.scan.reason ?? '', reason);
   };
+
+  it('V-31: is unscannable when it hides a compression that clients undo behind an odd media type', async () => {
+    for (const magic of [Buffer.from('BZh91AY&SY'), Buffer.from('fd377a585a000004', 'hex')]) {
+      const bytes = Buffer.concat([magic, Buffer.alloc(1000, 7)]);
+      const odd = { bytes, mediaType: 'application/vnd.example.thing' };
+      const report = await scan(inspector, await buildImage({ layers: [odd] }));
+      assertUnscannable(report, /bzip2 or xz/);
+      const artifact = buildArtifact({ artifactType: 'application/x', blobs: [odd] });
+      assert.equal((await scan(inspector, artifact)).scan.status, 'done', 'nobody runs an artifact');
+    }
+  });
 
   it('of 10 MiB that expands to 10 GiB is given up early (V-42)', async () => {
     const before = process.memoryUsage().rss;
