@@ -82,8 +82,12 @@ export function createListener(options: ListenerOptions, parts: ListenerParts): 
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     rejectBytes(parts, error, socket, connections);
   });
-  server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: TLSSocket) => {
+  // Before Node's own listener, which calls it a clientError: an answer would wait for ever for a handshake that is
+  // not going to end.
+  server.prependListener('tlsClientError', (error: NodeJS.ErrnoException, socket: TLSSocket) => {
+    if (!connections.isFirstError(socket)) return;
     parts.audit.note(rejected(parts, `tls.${error.code ?? 'error'}`, 0, socket.remoteAddress));
+    socket.destroy();
   });
   // CONNECT and Upgrade are not ours: without a listener Node would hand the socket to nobody.
   server.on('connect', (request: IncomingMessage, socket: Duplex) => {

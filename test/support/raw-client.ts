@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { connect as connectTcp } from 'node:net';
 import { connect, type TLSSocket } from 'node:tls';
 import type { Dockgate } from './dockgate.ts';
 
@@ -22,6 +23,8 @@ export interface RawConnection {
   /** Resolves when the server has ended the connection; false when it did not within the time. */
   waitForEnd(waitMsMax?: number): Promise<boolean>;
   destroy(): void;
+  /** Ends it with a TCP reset. */
+  reset(): void;
 }
 
 export interface RawOptions {
@@ -35,13 +38,12 @@ const WAIT_MS_MAX = 10_000;
 
 /** A TLS connection on which any bytes can be sent: no HTTP client writes what an attacker does. */
 export async function connectRaw(server: Dockgate, options: RawOptions = {}): Promise<RawConnection> {
-  const socket = connect({
+  const tcp = connectTcp({
     host: '127.0.0.1',
     port: server.port,
-    servername: 'localhost',
-    ca: server.ca,
     ...(options.from === undefined ? {} : { localAddress: options.from }),
   });
+  const socket = connect({ socket: tcp, servername: 'localhost', ca: server.ca });
   await once(socket, 'secureConnect');
   let received = '';
   let isEnded = false;
@@ -88,6 +90,7 @@ export async function connectRaw(server: Dockgate, options: RawOptions = {}): Pr
     },
     waitForEnd: (waitMsMax = WAIT_MS_MAX) => wait(() => isEnded, waitMsMax),
     destroy: () => socket.destroy(),
+    reset: () => void tcp.resetAndDestroy(),
   };
 }
 
