@@ -71,3 +71,8 @@ export class ApiProblem extends Error {
     this.headers = headers;
   }
 }
+
+/** From when on a credential counts again: what was proved in this very millisecond is of before the change. */
+export function afterNow({ parts }: Pick<OperationContext, 'parts'>): number {
+  return parts.clock.nowMs() + 1;
+}

@@ -107,7 +107,8 @@ async function addAccount(sql: MainSql, account: Account): Promise<void> {
 
 /**
  * Ends what was issued before the instant: access tokens by the stamp, refresh tokens by removing them. The stamp
- * never goes back, else a clock set back would bring dead tokens to life.
+ * always rises, whatever the clock does: else one set back would bring dead tokens to life, and a sign-in that was
+ * under way could not see by the stamp that its password was changed.
  */
 async function killTokens(sql: MainSql, id: string, notBeforeMs: number): Promise<void> {
   const account = await sql
@@ -118,7 +119,7 @@ async function killTokens(sql: MainSql, id: string, notBeforeMs: number): Promis
   if (!account) throw unknownAccount();
   await sql
     .updateTable('accounts')
-    .set({ not_before_ms: Math.max(account.not_before_ms, notBeforeMs) })
+    .set({ not_before_ms: Math.max(account.not_before_ms + 1, notBeforeMs) })
     .where('id', '=', id)
     .execute();
   await sql.deleteFrom('refresh_tokens').where('account_id', '=', id).execute();

@@ -10,7 +10,7 @@ import {
   passwordShape,
   userShape,
 } from '../contract.ts';
-import { ApiProblem, type OperationContext, operation } from '../operation.ts';
+import { ApiProblem, afterNow, type OperationContext, operation } from '../operation.ts';
 
 const done = z.object({ name: z.string() });
 
@@ -97,7 +97,7 @@ export const peopleOperations = [
     async run({ name, password }, context) {
       const user = await findUser(name, context);
       const secretHash = await hashNewPassword({ name, password }, context);
-      await context.parts.accounts.setSecret(user.id, secretHash, context.parts.clock.nowMs());
+      await context.parts.accounts.setSecret(user.id, secretHash, afterNow(context));
       return { name };
     },
   }),
@@ -114,7 +114,7 @@ export const peopleOperations = [
       change: ({ name }) => ({ user: name, isDisabled: word === 'disable' }),
       async run({ name }, context) {
         const user = await findUser(name, context);
-        await context.parts.accounts.setDisabled(user.id, word === 'disable', context.parts.clock.nowMs());
+        await context.parts.accounts.setDisabled(user.id, word === 'disable', afterNow(context));
         return { name };
       },
     }),
@@ -131,7 +131,7 @@ export const peopleOperations = [
     change: ({ name }) => ({ user: name }),
     async run({ name }, context) {
       const user = await findUser(name, context);
-      await context.parts.accounts.revokeTokens(user.id, context.parts.clock.nowMs());
+      await context.parts.accounts.revokeTokens(user.id, afterNow(context));
       return { name };
     },
   }),

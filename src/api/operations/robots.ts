@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { hashSecret, newRobotSecret } from '../../auth/index.ts';
 import { newId, parseDuration } from '../../base/index.ts';
 import { nameParams, newRobotShape, robotSecretShape, robotShape } from '../contract.ts';
-import { ApiProblem, type OperationContext, operation } from '../operation.ts';
+import { ApiProblem, afterNow, type OperationContext, operation } from '../operation.ts';
 
 async function findRobot(name: string, { parts }: OperationContext) {
   const robot = await parts.accounts.findAccountByName('robot', name);
@@ -74,9 +74,9 @@ export const robotOperations = [
     change: ({ name }) => ({ robot: name }),
     async run({ name }, context) {
       const robot = await findRobot(name, context);
-      const { accounts, clock, random } = context.parts;
+      const { accounts, random } = context.parts;
       const secret = newRobotSecret(random);
-      await accounts.setSecret(robot.id, hashSecret(secret), clock.nowMs());
+      await accounts.setSecret(robot.id, hashSecret(secret), afterNow(context));
       return { name, secret };
     },
   }),
