@@ -1,6 +1,4 @@
-import { ZxcvbnFactory } from '@zxcvbn-ts/core';
-import * as common from '@zxcvbn-ts/language-common';
-import * as english from '@zxcvbn-ts/language-en';
+import type { ZxcvbnFactory } from '@zxcvbn-ts/core';
 import { PASSWORD_BYTES_MAX } from './password-hash.ts';
 import { REFRESH_PREFIX, ROBOT_PREFIX } from './secrets.ts';
 
@@ -10,16 +8,28 @@ const SCORE_MIN = 3;
 const ESTIMATED_LENGTH_MAX = 100;
 const NAME_LENGTH_MIN = 3;
 
-let estimator: ZxcvbnFactory | undefined;
+let estimator: Promise<ZxcvbnFactory> | undefined;
 
-/** Made when first needed: the dictionaries take 70 ms and some memory, and most processes never set a password. */
-function getEstimator(): ZxcvbnFactory {
-  estimator ??= new ZxcvbnFactory({
+/**
+ * Read when first needed: the dictionaries take 80 MiB and make every sweep of the garbage collector longer, and most
+ * processes never set a password.
+ */
+function getEstimator(): Promise<ZxcvbnFactory> {
+  estimator ??= makeEstimator();
+  return estimator;
+}
+
+async function makeEstimator(): Promise<ZxcvbnFactory> {
+  const [{ ZxcvbnFactory }, common, english] = await Promise.all([
+    import('@zxcvbn-ts/core'),
+    import('@zxcvbn-ts/language-common'),
+    import('@zxcvbn-ts/language-en'),
+  ]);
+  return new ZxcvbnFactory({
     dictionary: { ...common.dictionary, ...english.dictionary },
     graphs: common.adjacencyGraphs,
     translations: english.translations,
   });
-  return estimator;
 }
 
 /**
@@ -28,10 +38,10 @@ function getEstimator(): ZxcvbnFactory {
  * @returns what is wrong and what would help, for the person; `undefined` when nothing is.
  * @see NIST SP 800-63B: length and a list of common passwords, no rules of composition.
  */
-export function passwordProblem(account: {
+export async function passwordProblem(account: {
   readonly name: string;
   readonly password: string;
-}): string | undefined {
+}): Promise<string | undefined> {
   const { name, password } = account;
   if ([...password].length < LENGTH_MIN) return `the password needs at least ${LENGTH_MIN} characters`;
   if (Buffer.byteLength(password) > PASSWORD_BYTES_MAX) {
@@ -48,11 +58,9 @@ export function passwordProblem(account: {
   return weakness(name, password);
 }
 
-function weakness(name: string, password: string): string | undefined {
-  const { score, feedback } = getEstimator().check(password.slice(0, ESTIMATED_LENGTH_MAX), [
-    name,
-    'dockgate',
-  ]);
+async function weakness(name: string, password: string): Promise<string | undefined> {
+  const known = [name, 'dockgate'];
+  const { score, feedback } = (await getEstimator()).check(password.slice(0, ESTIMATED_LENGTH_MAX), known);
   if (score >= SCORE_MIN) return undefined;
   const advice = [feedback.warning, ...feedback.suggestions].filter((text) => text);
   return ['the password is easy to guess', ...advice].join('. ').replaceAll('..', '.');

@@ -30,10 +30,7 @@ export const FAST_HASH: PasswordHashOptions = { ...DEFAULT_PASSWORD_HASH_OPTIONS
 export const ISSUER = 'https://registry.test:8443';
 export const SERVICE = 'dockgate';
 
-function signingKey(
-  privateKey: KeyObject,
-  createdAtMs: number,
-): SigningKey & { readonly key: KeyObject } {
+function signingKey(privateKey: KeyObject, createdAtMs: number): SigningKey & { readonly key: KeyObject } {
   const { kty, crv, x, y } = privateKey.export({ format: 'jwk' });
   const kid = hash('sha256', JSON.stringify({ crv, kty, x, y }), 'base64url');
   return {

@@ -25,7 +25,7 @@ async function hashNewPassword(
   account: { name: string; password: string },
   { parts }: OperationContext,
 ): Promise<string> {
-  const problem = passwordProblem(account);
+  const problem = await passwordProblem(account);
   if (problem !== undefined) throw new ApiProblem(400, 'DG_PASSWORD_WEAK', problem);
   const hash = await parts.hasher.hash(account.password);
   if (typeof hash !== 'string') throw new ApiProblem(429, 'DG_TOO_MANY_SIGN_INS', hash.message);
