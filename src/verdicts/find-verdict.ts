@@ -41,6 +41,13 @@ interface Place {
 
 /** An index in an index in an index: deeper ones count as absent (threats V-07). */
 const DEPTH_MAX = 4;
+/** Manifests looked at for one index, each once however often it is named; more count as absent (threats V-07). */
+const MANIFESTS_MAX = 2000;
+/** After so many the other requests of the process have their turn. */
+const MANIFESTS_IN_TURN = 32;
+
+/** What is known already of the manifests below one index, by depth and digest. */
+type Walk = Map<string, Found | undefined>;
 
 export function createFinder({ entriesMax }: { readonly entriesMax: number }, parts: FinderParts): Finder {
   const rules = createRules(parts);
@@ -97,19 +104,28 @@ export function createFinder({ entriesMax }: { readonly entriesMax: number }, pa
     );
   }
 
-  async function ofShape(at: Place, shape: Shape | undefined, depth: number): Promise<Found> {
-    if (shape?.kind === 'index') return ofIndex(at, shape, depth);
+  async function ofShape(
+    at: Place,
+    shape: Shape | undefined,
+    depth: number,
+    walk: Walk = new Map(),
+  ): Promise<Found> {
+    if (shape?.kind === 'index') return ofIndex(at, shape, depth, walk);
     const verdict = await ofImage(at.repository, at.digest);
     return { verdict, pending: verdict.outcome === 'unscanned' ? [at.digest] : [] };
   }
 
   /** Children are looked at in their order until one is admitted; those that are not here count for nothing. */
-  async function ofIndex({ repository, digest }: Place, shape: Shape, depth: number): Promise<Found> {
+  async function ofIndex(
+    { repository, digest }: Place,
+    shape: Shape,
+    depth: number,
+    walk: Walk,
+  ): Promise<Found> {
     const seen: Found[] = [];
     for (const child of depth < DEPTH_MAX ? childrenOf(shape) : []) {
-      const childShape = await parts.manifests.findManifestShape(repository, child);
-      if (!childShape) continue;
-      const found = await ofShape({ repository, digest: child }, childShape, depth + 1);
+      const found = await ofChild({ repository, digest: child }, depth + 1, walk);
+      if (!found) continue;
       seen.push(found);
       if (found.verdict.outcome === 'allow') break;
     }
@@ -118,7 +134,19 @@ export function createFinder({ entriesMax }: { readonly entriesMax: number }, pa
       seen.map((found) => found.verdict),
     );
     const pending = verdict.outcome === 'unscanned' ? seen.flatMap((found) => found.pending) : [];
-    return { verdict, pending };
+    return { verdict, pending: [...new Set(pending)] };
+  }
+
+  async function ofChild(at: Place, depth: number, walk: Walk): Promise<Found | undefined> {
+    const place = `${depth} ${at.digest}`;
+    if (walk.has(place) || walk.size >= MANIFESTS_MAX) return walk.get(place);
+    // Taken before it is known: what is named again below itself cannot be, and would never end.
+    walk.set(place, undefined);
+    if (walk.size % MANIFESTS_IN_TURN === 0) await new Promise((resolve) => setImmediate(resolve));
+    const shape = await parts.manifests.findManifestShape(at.repository, at.digest);
+    const found = shape && (await ofShape(at, shape, depth, walk));
+    walk.set(place, found);
+    return found;
   }
 
   const stopChanges = parts.changes.onChange(({ topic, key }) => {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { DAY_MS } from '../../src/base/index.ts';
-import type { Digest } from '../../src/oci/index.ts';
+import { type Descriptor, type Digest, MEDIA_TYPES } from '../../src/oci/index.ts';
 import type { Verdict } from '../../src/policy/index.ts';
-import type { Hold, ScanRequests, VerdictMemory } from '../../src/verdicts/index.ts';
+import type { Hold, ManifestReads, ScanRequests, VerdictMemory } from '../../src/verdicts/index.ts';
 import { digestOf, findingOf, policyOf, repositoryOf, waiverOf } from '../policy/fixtures.ts';
 import { buildArtifact, buildImage, buildIndex } from '../support/image.ts';
 import { APP, gate, openWorld, scannerThat, scannerThatFinds, type World } from './world.ts';
@@ -11,6 +11,10 @@ const SCANNED = { scanned: { by: ['inspector'], withinMs: 7 * DAY_MS } } as cons
 const HIGH = { ...SCANNED, vulnerabilities: { block: 'high', fixableOnly: false } } as const;
 const NO_HOLD: Hold = { waitMsMax: 0, principalId: 'ann' };
 const HOLD: Hold = { waitMsMax: 10_000, principalId: 'ann' };
+
+function descriptorTo(digest: Digest): Descriptor {
+  return { mediaType: MEDIA_TYPES.ociIndex, digest, size: 1, annotations: {}, urls: [] };
+}
 
 /** Scans that are asked for and never happen. */
 function scansThatNeverEnd(offered = ['inspector']): ScanRequests & { readonly asked: string[] } {
@@ -373,6 +377,37 @@ describe('verdicts', () => {
         inner = index;
       }
       assert.deepEqual(outcomes, ['allow', 'allow', 'allow', 'allow', 'block', 'block']);
+    });
+
+    it('look at each manifest once, however many name it, and at no more than 2000, V-07', async () => {
+      const children = 40;
+      const shapes = new Map<string, readonly string[]>();
+      const level = (name: string, below: readonly string[]): readonly string[] =>
+        Array.from({ length: children }, (_, index) => {
+          shapes.set(`${name}${index}`, below);
+          return `${name}${index}`;
+        });
+      const all = level('a', level('b', level('c', [])));
+      shapes.set('top', all);
+      let asked = 0;
+      const findManifestShape: ManifestReads['findManifestShape'] = async (_repository, digest) => {
+        asked += 1;
+        const name = [...shapes.keys()].find((each) => digestOf(each) === digest);
+        const below = name === undefined ? undefined : shapes.get(name);
+        return below && { kind: 'index', children: below.map((each) => descriptorTo(digestOf(each))) };
+      };
+      const manifests = { findManifestShape, manifestsNaming: async () => [] };
+      const verdicts = world.openVerdicts({ scans: scansThatNeverEnd(), manifests });
+      assert.equal((await verdicts.peek(APP, digestOf('top'))).outcome, 'block');
+      assert.equal(asked, 1 + 3 * children);
+
+      shapes.set(
+        'wide',
+        Array.from({ length: 3000 }, (_, index) => `none${index}`),
+      );
+      asked = 0;
+      assert.equal((await verdicts.peek(APP, digestOf('wide'))).outcome, 'block');
+      assert.equal(asked, 1 + 2000);
     });
 
     it('do not admit it by an attestation alone', async () => {
