@@ -23,11 +23,12 @@ import {
 import { createAttempts, type RpcParts, type RpcServer, serveRpc } from '../cluster/index.ts';
 import { openContent } from '../content/index.ts';
 import { openStoreWrites, type StoreWrites } from '../store/index.ts';
-import { createMetricsHub, type MetricsHub } from '../telemetry/index.ts';
+import { createMetricsHub, type Metrics, type MetricsHub } from '../telemetry/index.ts';
 import { createScanRunner, type ScanRequests, type ScanRunner } from '../verdicts/index.ts';
 import { attemptOptions } from './attempt-options.ts';
 import { ensureFirstAdmin, type FirstAdmin, forgetPasswordOnChange } from './first-admin.ts';
 import { keepHouse } from './keep-house.ts';
+import { measuredAudit, measuredScanner } from './measured.ts';
 import { hostsOf } from './names.ts';
 import type { NodeConfig } from './node-config.ts';
 import { openMemory } from './open-memory.ts';
@@ -43,7 +44,7 @@ import { createSurfaces, type Surfaces } from './surfaces.ts';
 export interface House {
   readonly paths: Paths;
   readonly surfaces: Surfaces;
-  readonly metrics: MetricsHub;
+  readonly hub: MetricsHub;
   readonly firstAdmin: FirstAdmin | undefined;
   isReady(): boolean;
 }
@@ -57,6 +58,11 @@ interface HouseOptions {
   readonly isServer: boolean;
 }
 
+interface Watching {
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
 /**
  * Opens the data of a node for writing: in the housekeeping process of a server, or for one command when no server
  * runs on the data.
@@ -67,7 +73,7 @@ interface HouseOptions {
 export async function openHouse(
   { config, version, name, isServer }: HouseOptions,
   closing: AsyncDisposableStack,
-  logger: Logger,
+  { logger, metrics }: Watching,
 ): Promise<House> {
   const base = { clock: systemClock, random: systemRandom, logger };
   const paths = pathsOf(config.dataDirectory);
@@ -79,10 +85,11 @@ export async function openHouse(
     { ...base, publish: line.publish },
   );
   closing.defer(() => store.close());
-  const audit = await openAuditWriter(
+  const writer = await openAuditWriter(
     { directory: paths.audit, node: config.node, writer: name, ...config.audit },
     base,
   );
+  const audit = measuredAudit(writer, { ...base, metrics });
   const sequencer = await openLog(config, paths, { ...base, store, audit });
   closing.defer(() => sequencer.close());
   // Before the sequencer, which then takes up and signs what was written last.
@@ -96,14 +103,14 @@ export async function openHouse(
     linkWrites: store.links,
   });
   closing.defer(async () => void (await Promise.all(sources.all.map(({ source }) => source.close()))));
-  const runner = openRunner(config, { ...base, store, content, sources });
+  const runner = openRunner(config, { ...base, metrics, store, content, sources });
   closing.defer(runner.close);
 
   const attempts = createAttempts(attemptOptions(config), base);
-  const metrics = createMetricsHub(base.clock);
+  const hub = createMetricsHub(base.clock);
   const server = await serveRpc(
     { socketPath: paths.houseSocket },
-    rpcParts(store, { scans: runner.runner.requests, attempts, metrics }),
+    rpcParts(store, { scans: runner.runner.requests, attempts, hub }),
     base,
   );
   closing.defer(() => server.close());
@@ -132,19 +139,24 @@ export async function openHouse(
       scans: runner.runner.requests,
       memory: memory?.verdicts,
       sessionKey: await readSharedKey(paths.sessionKey),
-      ...{ changes, audit, content, sources },
+      ...{ changes, audit, content, sources, metrics },
     },
   );
   closing.defer(() => surfaces.close());
   if (isServer) {
     runner.runner.start();
+    metrics.gauge({
+      name: 'dockgate_scan_queue',
+      help: 'Scans that wait or run.',
+      read: () => store.jobs.count(),
+    });
     const housework = keepHouse({ config, paths }, { ...base, store, content });
     closing.defer(() => housework.stop());
     const accountParts = { ...base, accounts: store.accounts, changes };
     closing.defer(await forgetPasswordOnChange(paths.adminPassword, accountParts));
   }
   return {
-    ...{ paths, surfaces, metrics, firstAdmin },
+    ...{ paths, surfaces, hub, firstAdmin },
     isReady: () => audit.isWritable() && sequencer.isHealthy(),
   };
 }
@@ -199,7 +211,10 @@ async function openLog(
 function openRunner(
   config: NodeConfig,
   parts: Base &
-    Pick<Parameters<typeof createScanContent>[0], 'content' | 'sources'> & { readonly store: StoreWrites },
+    Pick<Parameters<typeof createScanContent>[0], 'content' | 'sources'> & {
+      readonly store: StoreWrites;
+      readonly metrics: Metrics;
+    },
 ): { readonly runner: ScanRunner; readonly close: () => Promise<void> } {
   const { store, content, sources } = parts;
   const scanners = openScanners(config, parts);
@@ -209,7 +224,7 @@ function openRunner(
       ...parts,
       jobs: store.jobs,
       facts: store.facts,
-      scanners: scanners.all,
+      scanners: scanners.all.map((scanner) => measuredScanner(scanner, parts)),
       targets: createScanContent({ content, links: store.links, sources }),
     },
   );
@@ -225,15 +240,15 @@ function openRunner(
 /** What workers may ask for; everything else of the store stays in this process. */
 function rpcParts(
   store: StoreWrites,
-  parts: { readonly scans: ScanRequests; readonly attempts: Attempts; readonly metrics: MetricsHub },
+  parts: { readonly scans: ScanRequests; readonly attempts: Attempts; readonly hub: MetricsHub },
 ): RpcParts {
-  const { scans, attempts, metrics } = parts;
+  const { scans, attempts, hub } = parts;
   return {
     accounts: store.accounts,
     links: store.links,
     facts: store.facts,
     scans,
     attempts,
-    metrics: { report: metrics.report },
+    metrics: { report: hub.report },
   };
 }

@@ -17,18 +17,18 @@ await runChild(async ({ config, version, name }, closing) => {
     { clock: systemClock, random: systemRandom, logger },
   );
   closing.defer(() => tls.close());
-  const house = await openHouse({ config, version, name, isServer: true }, closing, logger);
+  const metrics = createMetrics();
+  const house = await openHouse({ config, version, name, isServer: true }, closing, { logger, metrics });
   const admin = await listenAdmin(house.paths.adminSocket, house.surfaces.api(LOCAL_IDENTITY));
   closing.defer(() => admin.close());
 
-  const metrics = createMetrics();
-  const report = async (): Promise<void> => house.metrics.report(name, await metrics.snapshot());
+  const report = async (): Promise<void> => house.hub.report(name, await metrics.snapshot());
   await report();
   // A failed report is followed by another.
   const timer = setInterval(() => void report().catch(() => {}), REPORT_EVERY_MS);
   closing.defer(() => clearInterval(timer));
   const ops = await serveOps(config.ops, {
-    metrics: () => house.metrics.print(),
+    metrics: () => house.hub.print(),
     isHealthy: () => true,
     isReady: () => house.isReady(),
     logger,

@@ -2,7 +2,7 @@ import { createConnection } from 'node:net';
 import { join } from 'node:path';
 import { LOCAL_IDENTITY } from '../auth/index.ts';
 import { type Environment, loadConfig } from '../config/index.ts';
-import { createLogger } from '../telemetry/index.ts';
+import { createLogger, createMetrics } from '../telemetry/index.ts';
 import { listenAdmin } from './admin-socket.ts';
 import { openHouse } from './house.ts';
 import { settleConfig } from './node-config.ts';
@@ -32,7 +32,7 @@ export async function openLocalApi(directory: string, environment: Environment):
     const house = await openHouse(
       { config: settled, version: readVersion(), name: 'cli', isServer: false },
       closing,
-      logger,
+      { logger, metrics: createMetrics() },
     );
     const path = join(house.paths.run, 'cli.sock');
     const admin = await listenAdmin(path, house.surfaces.api(LOCAL_IDENTITY));

@@ -18,6 +18,7 @@ import {
 import type { Changes, Clock, Logger, Random } from '../base/index.ts';
 import type { Content, LinkReads, LinkWrites } from '../content/index.ts';
 import { createGateway, createUploadSessions, type Gateway, type Sources } from '../gateway/index.ts';
+import type { Metrics } from '../telemetry/index.ts';
 import {
   createVerdicts,
   type FactReads,
@@ -26,6 +27,7 @@ import {
   type ScanRequests,
   type VerdictMemory,
 } from '../verdicts/index.ts';
+import { measuredVerdicts } from './measured.ts';
 import type { NodeConfig } from './node-config.ts';
 import type { Paths } from './paths.ts';
 import { createRegistries } from './registries.ts';
@@ -47,6 +49,7 @@ export interface SurfaceParts {
   readonly sessionKey: Uint8Array;
   readonly content: Content;
   readonly sources: Sources;
+  readonly metrics: Metrics;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -106,7 +109,7 @@ export function createSurfaces(
     tokens,
     refreshTokens,
   });
-  const verdicts = createVerdicts(
+  const known = createVerdicts(
     { heldMax: config.limits.heldRequestsMax, heldPerPrincipalMax: config.limits.heldPerPrincipalMax },
     {
       facts: parts.facts,
@@ -119,6 +122,7 @@ export function createSurfaces(
       hash: (text) => hash('sha256', text),
     },
   );
+  const verdicts = measuredVerdicts(known, parts.metrics);
   const gateway = createGateway(
     {
       service: config.service,

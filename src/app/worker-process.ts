@@ -10,6 +10,7 @@ import { openTls } from '../tls/index.ts';
 import type { FactWrites } from '../verdicts/index.ts';
 import { attemptOptions } from './attempt-options.ts';
 import { combine } from './combine.ts';
+import { measuredAudit } from './measured.ts';
 import { certificateNamesOf, hostsOf } from './names.ts';
 import type { NodeConfig } from './node-config.ts';
 import { openMemory } from './open-memory.ts';
@@ -35,10 +36,11 @@ await runChild(async ({ config, version, name }, closing) => {
   const { changes } = rpc;
   const reads = await openStoreReads({ directory: paths.data, mainPath: config.databasePath });
   closing.defer(() => reads.close());
-  const audit = await openAuditWriter(
+  const writer = await openAuditWriter(
     { directory: paths.audit, node: config.node, writer: name, ...config.audit },
     { clock, random, logger },
   );
+  const audit = measuredAudit(writer, { metrics, clock });
   closing.defer(() => audit.close());
   const content = await openContent({ directory: paths.content }, { clock, random, logger });
   const linkWrites = remotePart<LinkWrites>(rpc, 'links');
@@ -65,7 +67,7 @@ await runChild(async ({ config, version, name }, closing) => {
       records: reads.recordIndex,
       memory: memory?.verdicts,
       sessionKey: await readSharedKey(paths.sessionKey),
-      ...{ linkWrites, changes, audit, content, sources, clock, random, logger },
+      ...{ linkWrites, changes, audit, content, sources, metrics, clock, random, logger },
     },
   );
   closing.defer(() => surfaces.close());

@@ -23,7 +23,7 @@ export interface Metrics {
   gauge(options: {
     readonly name: `dockgate_${string}`;
     readonly help: string;
-    readonly read: () => number;
+    readonly read: () => number | Promise<number>;
   }): void;
   snapshot(): Promise<MetricsSnapshot>;
   close(): void;
@@ -84,8 +84,8 @@ export function createMetrics(): Metrics {
     gauge({ name, help, read }) {
       new Gauge({
         ...{ name, help, registers, aggregator: 'sum' },
-        collect() {
-          this.set(read());
+        async collect() {
+          this.set(await read());
         },
       });
     },
