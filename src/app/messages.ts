@@ -10,6 +10,11 @@ export interface StartMessage {
   readonly name: string;
 }
 
+/** Asks a child to end. A message, since a signal may reach the whole group and the order in which it ends matters. */
+export interface StopMessage {
+  readonly kind: 'stop';
+}
+
 /** What a child answers. */
 export type ChildMessage =
   | { readonly kind: 'ready'; readonly firstAdmin?: FirstAdmin | undefined }
@@ -19,6 +24,13 @@ export type ChildMessage =
 /** In a child: the start message, once. */
 export function startMessage(): Promise<StartMessage> {
   return new Promise((resolve) => process.once('message', (message) => resolve(message as StartMessage)));
+}
+
+/** In a child: calls `handler` when the primary asks it to end. */
+export function onStopMessage(handler: () => void): void {
+  process.on('message', (message: StartMessage | StopMessage) => {
+    if (message.kind === 'stop') handler();
+  });
 }
 
 export function tellPrimary(message: ChildMessage): void {

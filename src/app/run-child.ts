@@ -1,10 +1,10 @@
 import { StartError } from '../base/index.ts';
 import type { FirstAdmin } from './first-admin.ts';
-import { type StartMessage, startMessage, tellPrimary } from './messages.ts';
+import { onStopMessage, type StartMessage, startMessage, tellPrimary } from './messages.ts';
 
 /**
- * The life of a child process: it waits for its start message, opens, says that it is ready, and on SIGTERM closes
- * what it opened in reverse. When the primary is gone it ends too.
+ * The life of a child process: it waits for its start message, opens, says that it is ready, and when it is told to
+ * stop closes what it opened in reverse. When the primary is gone it ends too.
  *
  * @param open puts what must be closed on the stack; what it returns is told to the primary.
  */
@@ -17,7 +17,7 @@ export async function runChild(
   const closing = new AsyncDisposableStack();
   let isEnding = false;
   const end = (): void => {
-    // The second signal means now.
+    // Told to stop, and then the primary is gone: now.
     if (isEnding) process.exit(1);
     isEnding = true;
     closing.disposeAsync().then(
@@ -25,9 +25,9 @@ export async function runChild(
       () => process.exit(1),
     );
   };
-  process.on('SIGTERM', end);
-  // A terminal sends Ctrl-C to the whole group; the primary decides when its children end.
-  process.on('SIGINT', () => {});
+  onStopMessage(end);
+  // A terminal sends Ctrl-C to the whole group, and systemd SIGTERM; the primary decides when its children end.
+  for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => {});
   process.on('disconnect', end);
   try {
     const opened = await open(await startMessage(), closing);

@@ -12,6 +12,8 @@ import { type Supervised, supervise } from './supervise.ts';
 import { readVersion } from './version.ts';
 
 const HOUSE_GRACE_MS = 10_000;
+/** A terminal and the launcher both pass on one Ctrl-C; what follows so soon is not a second one. */
+const SAME_SIGNAL_MS = 500;
 
 /**
  * Runs a node: the housekeeping process, then the workers, and watches over them. Returns when it serves; the process
@@ -111,11 +113,17 @@ async function stopAll([house, ...workers]: readonly Supervised[], graceMs: numb
 }
 
 function stopOnSignals(stop: () => Promise<void>, logger: Logger): void {
-  let isEnding = false;
+  let endingSinceMs: number | undefined;
   const end = (): void => {
-    if (isEnding) process.exit(1);
-    isEnding = true;
-    logger.info('stopping: transfers under way may end, new connections are refused');
+    const nowMs = performance.now();
+    if (endingSinceMs !== undefined) {
+      if (nowMs - endingSinceMs > SAME_SIGNAL_MS) process.exit(1);
+      return;
+    }
+    endingSinceMs = nowMs;
+    logger.info(
+      'stopping: transfers under way may end, new connections are refused; a second signal ends them',
+    );
     stop().then(
       () => process.exit(0),
       () => process.exit(1),

@@ -1,5 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import type { Logger } from '../base/index.ts';
+import type { StopMessage } from './messages.ts';
 
 const BACKOFF_MS_MIN = 50;
 const BACKOFF_MS_MAX = 5000;
@@ -58,10 +59,17 @@ export function supervise(options: SupervisedOptions, parts: { readonly logger: 
       const child = current;
       if (!child || child.exitCode !== null || child.signalCode !== null) return;
       const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-      child.kill('SIGTERM');
+      tellToStop(child);
       const timer = setTimeout(() => child.kill('SIGKILL'), graceMs);
       await ended;
       clearTimeout(timer);
     },
   };
+}
+
+/** A child whose channel is closed ends by itself. */
+function tellToStop(child: ChildProcess): void {
+  const message: StopMessage = { kind: 'stop' };
+  // What it answers to is its end, or the end of the caller's patience.
+  if (child.connected) child.send(message, () => {});
 }
