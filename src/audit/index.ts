@@ -2,7 +2,10 @@
 export type { ProofCheck } from './check-proof.ts';
 export { checkProof } from './check-proof.ts';
 export type { Damage, DamageKind } from './damage.ts';
+export type { ExportFormat, ExportOptions, ExportProgress } from './export.ts';
+export { EXPORT_FORMATS, exportRecords } from './export.ts';
 export { AuditUnavailable } from './faults.ts';
+export type { RecordFilter } from './filter.ts';
 export type { LogKey } from './key.ts';
 export { loadOrCreateLogKey } from './key.ts';
 export type { IndexedRecord, RecordIndexReads, RecordIndexWrites, RecordQuery } from './ports.ts';
@@ -10,6 +13,7 @@ export { safePrint, safeText } from './print.ts';
 export type { Prover } from './prove.ts';
 export { NoProof, openProver } from './prove.ts';
 export type { AccessRecord, Audit, AuditEntry, Via } from './record.ts';
+export { printFieldTable, RECORD_SCHEMA } from './schema.ts';
 export { rebuildIndex, searchRecords } from './search.ts';
 export type { Durability } from './segment-file.ts';
 export type { Sequencer, SequencerOptions, SequencerParts } from './sequencer.ts';

@@ -147,7 +147,8 @@ function lastFirst(size: number): number {
   return size - 1 - ((size - 1) % TILE_WIDTH);
 }
 
-async function damageIsNoProof<T>(make: () => Promise<T>): Promise<T> {
+/** A damaged log is one more reason why there is no proof of it. */
+export async function damageIsNoProof<T>(make: () => Promise<T>): Promise<T> {
   try {
     return await make();
   } catch (error) {

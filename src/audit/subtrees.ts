@@ -1,10 +1,16 @@
 import { LogDamaged } from './log-files.ts';
-import { EMPTY_ROOT, foldRoot, heightWithin, nodeHash, type TreeHash } from './merkle.ts';
+import { EMPTY_ROOT, heightWithin, nodeHash, type TreeHash } from './merkle.ts';
 import { decodeTile, readTile, tilePath } from './tiles.ts';
 import { TILE_WIDTH } from './tree.ts';
 
 /** Tiles kept in memory: enough for the paths of neighbouring records to share all but the lowest. */
 const TILES_MAX = 64;
+
+/** Rows of the tree in one tile (C2SP tlog-tiles). */
+const LEVELS = 8;
+
+/** A tile's hashes and all full subtrees above them, row by row. */
+type Rows = readonly (readonly TreeHash[])[];
 
 /** Hashes of parts of a log, from its tiles alone. */
 export interface Subtrees {
@@ -22,9 +28,9 @@ export interface Subtrees {
  * @param size of the log as its newest checkpoint says: a tile that is not full is there in the width of that size.
  */
 export function openSubtrees(log: string, size: number): Subtrees {
-  const known = new Map<string, readonly TreeHash[]>();
+  const known = new Map<string, Rows>();
 
-  const tileAt = async (level: number, index: number): Promise<readonly TreeHash[]> => {
+  const tileAt = async (level: number, index: number): Promise<Rows> => {
     const width = Math.min(TILE_WIDTH, Math.floor(size / TILE_WIDTH ** level) - index * TILE_WIDTH);
     const path = tilePath(level, index, width);
     const kept = known.get(path);
@@ -33,18 +39,17 @@ export function openSubtrees(log: string, size: number): Subtrees {
     if (hashes.length < width) throw new LogDamaged(`${path} is missing or short`);
     const [oldest] = known.keys();
     if (known.size >= TILES_MAX && oldest !== undefined) known.delete(oldest);
-    known.set(path, hashes);
-    return hashes;
+    const rows = rowsOver(hashes.slice(0, width));
+    known.set(path, rows);
+    return rows;
   };
 
   /** The root over 2^`height` leaves, the `index`th such subtree. */
   const perfectAt = async (height: number, index: number): Promise<TreeHash> => {
-    const level = Math.floor(height / 8);
-    const width = 2 ** (height % 8);
-    const first = index * width;
-    const at = first % TILE_WIDTH;
-    const hashes = await tileAt(level, Math.floor(first / TILE_WIDTH));
-    return foldRoot(hashes.slice(at, at + width)) ?? EMPTY_ROOT;
+    const row = height % LEVELS;
+    const perTile = TILE_WIDTH / 2 ** row;
+    const rows = await tileAt(Math.floor(height / LEVELS), Math.floor(index / perTile));
+    return rows[row]?.[index % perTile] ?? EMPTY_ROOT;
   };
 
   return {
@@ -58,6 +63,20 @@ export function openSubtrees(log: string, size: number): Subtrees {
       return parts.reduceRight<TreeHash | undefined>(joinLeft, undefined) ?? EMPTY_ROOT;
     },
   };
+}
+
+/** Computed once a tile: the paths of its records then cost no hash. */
+function rowsOver(hashes: readonly TreeHash[]): Rows {
+  const rows = [hashes];
+  for (let below = hashes; rows.length < LEVELS; ) {
+    const row: TreeHash[] = [];
+    for (let at = 0; at + 1 < below.length; at += 2) {
+      row.push(nodeHash(below[at] ?? EMPTY_ROOT, below[at + 1] ?? EMPTY_ROOT));
+    }
+    rows.push(row);
+    below = row;
+  }
+  return rows;
 }
 
 function joinLeft(right: TreeHash | undefined, left: TreeHash): TreeHash {

@@ -1,14 +1,21 @@
+import { once } from 'node:events';
+
 /** Where a command prints; replaced in tests. */
 export interface Output {
   /** Results: standard output. */
   line(text: string): void;
   /** Progress and advice: standard error. */
   note(text: string): void;
+  /** Resolves when more may be printed; absent where nothing can pile up. */
+  drained?(): Promise<void>;
 }
 
 export const processOutput: Output = {
   line: (text) => process.stdout.write(`${text}\n`),
   note: (text) => process.stderr.write(`${text}\n`),
+  drained: async () => {
+    if (process.stdout.writableNeedDrain) await once(process.stdout, 'drain');
+  },
 };
 
 /** Rows under headings, columns aligned; what a terminal could act on is printed as its escape. */

@@ -28,8 +28,8 @@ export interface BuiltLog {
   readonly signer: Signer;
   /** Signed notes at each size the log was grown to. */
   readonly checkpoints: ReadonlyMap<number, string>;
-  /** Appends records up to `size` and signs. */
-  growTo(size: number, entryAt?: (index: number) => Partial<AuditEntry>): Promise<void>;
+  /** Appends records up to `size` and signs. A text instead of a record becomes a leaf as it is. */
+  growTo(size: number, entryAt?: (index: number) => Partial<AuditEntry> | string): Promise<void>;
   end(): Promise<void>;
 }
 
@@ -46,12 +46,10 @@ export async function buildLog(node = 'n1'): Promise<BuiltLog> {
     async growTo(size, entryAt = () => ({})) {
       const lines: Buffer[] = [];
       for (let index = head.tree.size; index < size; index += 1) {
-        const us = String(index % 1_000_000).padStart(6, '0');
-        const seconds = new Date(1_790_000_000_000 + Math.floor(index / 1_000_000) * 1000);
-        const time = `${seconds.toISOString().slice(0, 19)}.${us}Z`;
-        const stamp = { id: `record-${index}`, time, node, writer: 'w1', seq: index + 1 };
-        const { text } = encodeLine(entry({ requestId: `request-${index}`, ...entryAt(index) }), stamp);
-        lines.push(Buffer.from(text, 'latin1'));
+        const wanted = entryAt(index);
+        lines.push(
+          Buffer.from(typeof wanted === 'string' ? wanted : printLine(index, node, wanted), 'latin1'),
+        );
       }
       const grown = growLog(head, lines);
       await writeTiles(log, grown.files);
@@ -64,4 +62,13 @@ export async function buildLog(node = 'n1'): Promise<BuiltLog> {
     },
     end: () => rm(directory, { recursive: true, force: true }),
   };
+}
+
+function printLine(index: number, node: string, wanted: Partial<AuditEntry>): string {
+  const us = String(index % 1_000_000).padStart(6, '0');
+  const second = new Date(1_790_000_000_000 + Math.floor(index / 1_000_000) * 1000)
+    .toISOString()
+    .slice(0, 19);
+  const stamp = { id: `record-${index}`, time: `${second}.${us}Z`, node, writer: 'w1', seq: index + 1 };
+  return encodeLine(entry({ requestId: `request-${index}`, ...wanted }), stamp).text;
 }

@@ -4,7 +4,7 @@ import { CommandFailed } from '../client.ts';
 import { readText } from '../input.ts';
 import { plainText } from '../output.ts';
 import type { CommandContext } from '../session.ts';
-import { type LogOptions, type LogPlace, locate } from './audit-place.ts';
+import { type LogOptions, type LogPlace, locate, orFailed } from './audit-place.ts';
 
 /** What an auditor does with single records: proofs are made on the log's files and checked without them. */
 export function addProofCommands(audit: Command, context: CommandContext): void {
@@ -95,12 +95,4 @@ function printCheck(result: Extract<ProofCheck, { readonly isGood: true }>): str
     ? `record ${result.index} of ${origin} is in its log, under the checkpoint at ${size} records:\n` +
         safePrint(result.record)
     : `the log of ${origin} with ${size} records continues the one with ${result.oldSize}`;
-}
-
-async function orFailed<T>(make: () => Promise<T>): Promise<T> {
-  try {
-    return await make();
-  } catch (error) {
-    throw error instanceof NoProof ? new CommandFailed(error.message) : error;
-  }
 }

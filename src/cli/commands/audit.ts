@@ -1,12 +1,12 @@
 import type { Command } from 'commander';
 import { type Damage, verifyLog } from '../../audit/index.ts';
-import { parseDuration, systemClock } from '../../base/index.ts';
-import { asRecord, CommandFailed, listIn, UsageError } from '../client.ts';
+import { asRecord, CommandFailed, listIn } from '../client.ts';
 import { readText } from '../input.ts';
 import { plainJson, plainText, table } from '../output.ts';
 import { type Invocation, type Printed, withSession } from '../run-command.ts';
 import type { CommandContext } from '../session.ts';
-import { type LogOptions, locate } from './audit-place.ts';
+import { addExportCommands } from './audit-export.ts';
+import { instantOf, type LogOptions, locate } from './audit-place.ts';
 import { addProofCommands } from './audit-proofs.ts';
 
 interface SearchOptions {
@@ -67,14 +67,15 @@ export function addAuditCommands(program: Command, context: CommandContext): voi
     )
     .action((options: VerifyOptions, command: Command) => verify(options, command, context));
   addProofCommands(audit, context);
+  addExportCommands(audit, context);
 }
 
 async function search({ client }: Invocation, options: SearchOptions): Promise<Printed> {
   const { since, until, ...same } = options;
   const value = await client.get('/audit/records', {
     ...same,
-    since: instantOf('--since', since),
-    until: instantOf('--until', until),
+    since: isoOf('--since', since),
+    until: isoOf('--until', until),
   });
   const rows = listIn(value, 'records').map(({ index, record }) => {
     const entry = asRecord(record);
@@ -108,12 +109,9 @@ function whyOf({
   return reason ?? note;
 }
 
-function instantOf(option: string, text: string | undefined): string | undefined {
-  if (text === undefined) return undefined;
-  const backMs = parseDuration(text);
-  const atMs = backMs === undefined ? Date.parse(text) : systemClock.nowMs() - backMs;
-  if (Number.isNaN(atMs)) throw new UsageError(`${option} ${text}: write 2h, 7d or 2026-11-24T00:00:00Z`);
-  return new Date(atMs).toISOString();
+function isoOf(option: string, text: string | undefined): string | undefined {
+  const atMs = instantOf(option, text);
+  return atMs === undefined ? undefined : new Date(atMs).toISOString();
 }
 
 interface VerifyOptions extends LogOptions {

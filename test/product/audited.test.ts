@@ -1,0 +1,106 @@
+import assert from 'node:assert/strict';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { buildGoCheck } from '../audit/go-check.ts';
+import { createRecordCheck } from '../audit/record-check.ts';
+import { type Dockgate, startDockgate } from '../support/dockgate.ts';
+import { buildImage } from '../support/image.ts';
+import { PLANTED_AWS_FILE } from '../support/planted.ts';
+import { createPusher } from '../support/pusher.ts';
+
+const PASSWORD = 'correct-horse-battery-9';
+
+describe('the access log of a running server', function () {
+  this.timeout(180_000);
+  let server: Dockgate;
+  let log: string;
+  let key: string;
+
+  before(async () => {
+    server = await startDockgate();
+    log = join(server.data, 'audit', 'log');
+    await server.addUser('alice', PASSWORD, ['developer', '**']);
+    await server.addUser('bob', PASSWORD, ['reader', 'team/**']);
+    const pusher = createPusher(server, `alice:${PASSWORD}`);
+    const good = await buildImage({ config: { user: 'app' }, layers: [[{ path: 'a', data: 'b' }]] });
+    await pusher.push('team/good', good, 'v1');
+    await pusher.push(
+      'team/bad',
+      await buildImage({ config: { user: 'app' }, layers: [[PLANTED_AWS_FILE]] }),
+      'v1',
+    );
+    const basic = `bob:${PASSWORD}`;
+    const token = await server.token(basic, 'repository:team/good:pull');
+    const asked: readonly [string, Parameters<Dockgate['request']>[1]][] = [
+      ['/v2/', {}],
+      ['/v2/team/good/manifests/v1', { token }],
+      ['/v2/team/good/manifests/v1', { basic }],
+      [`/v2/team/good/blobs/${good.layers[0]?.digest}`, { basic }],
+      ['/v2/team/bad/manifests/v1', { basic }],
+      ['/v2/other/app/manifests/v1', { basic }],
+      ['/v2/team/good/tags/list', { basic }],
+      ['/v2/_catalog', { basic }],
+      ['/v2/team/good/manifests/v1', { basic: 'bob:wrong' }],
+      ['/v2/team/good/manifests/v1', { token: 'no.token.here' }],
+      ['/v2/team/good/manifests/v1', { basic, method: 'DELETE' }],
+      ['/api/v1/users', { basic }],
+      ['/token?service=dockgate', { basic: 'nobody:nothing' }],
+    ];
+    for (const [path, options] of asked) await server.request(path, options);
+    // In order, so that all completions are in the log and signed.
+    await server.stop();
+    key = join(server.directory, 'key.pub');
+    await writeFile(key, await readFile(join(log, 'key.pub')));
+  });
+  after(() => server.remove());
+
+  it('holds records of the published schema only', async () => {
+    const problemOf = createRecordCheck();
+    const lines = (await server.run(['audit', 'export']))
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    assert.ok(lines.length > 20, `${lines.length} records`);
+    for (const { index, record } of lines) assert.equal(problemOf(record), undefined, `record ${index}`);
+    const actions = new Set(lines.map(({ record }) => record.action));
+    for (const action of ['pull', 'push', 'token', 'sign-in', 'catalog', 'delete'])
+      assert.ok(actions.has(action), action);
+    assert.ok(lines.some(({ record }) => record.kind === 'completion'));
+    assert.ok(
+      lines.some(({ record }) => record.reason === 'policy.secrets' && record.verdict.reasons.length > 0),
+    );
+  });
+
+  it("is checked by Go's transparency log packages", async function () {
+    const go = await buildGoCheck();
+    if (typeof go === 'string') {
+      console.error(`SKIPPED: the log is not checked with Go's packages, they are not here: ${go}`);
+      return this.skip();
+    }
+    try {
+      const result = await go.run('log', log, key);
+      assert.ok(result.isGood, result.said);
+      const [refused] = (await server.run(['audit', 'export', '--outcome', 'refused'])).split('\n');
+      const { record } = JSON.parse(refused ?? '');
+      const proof = join(server.directory, 'proof');
+      await writeFile(proof, await server.run(['audit', 'prove', record.id]));
+      assert.ok((await go.run('inclusion', proof, key)).isGood);
+      assert.match(await server.run(['audit', 'check', proof, '--public-key', key]), /is in its log/);
+    } finally {
+      await go.end();
+    }
+  });
+
+  it('leaves whole in each format', async () => {
+    const count = (await server.run(['audit', 'export'])).trim().split('\n').length;
+    for (const [format, head] of [
+      ['csv', 1],
+      ['cef', 0],
+      ['ocsf', 0],
+    ] as const) {
+      const text = await server.run(['audit', 'export', '--format', format]);
+      assert.equal(text.trim().split('\n').length, count + head, format);
+      assert.ok(!text.includes(PASSWORD));
+    }
+  });
+});
