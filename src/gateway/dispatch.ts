@@ -11,7 +11,7 @@ import type { Route } from './route.ts';
 import { planUpload, planUploadStart } from './uploads.ts';
 
 /** Methods of each kind of route; anything else is 405. The matrix of rights in the tests is generated from it. */
-const METHODS = {
+export const METHODS = {
   base: ['GET', 'HEAD'],
   catalog: ['GET'],
   tags: ['GET'],
