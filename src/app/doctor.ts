@@ -90,7 +90,7 @@ async function checkEnvironment(environment: Environment): Promise<DoctorCheck> 
 async function checkCertificates(config: Config, clock: Clock): Promise<Found> {
   const settled = await settleConfig(config);
   const tls = await openTls(
-    { directory: config.certsDirectory, names: certificateNamesOf(settled), mayIssue: false },
+    { directory: config.certsDirectory, ...certificateNamesOf(settled), mayIssue: false },
     { clock, random: systemRandom, logger: silentLogger },
   );
   const { expiresAtMs, missingNames } = tls.status();

@@ -13,7 +13,7 @@ const REPORT_EVERY_MS = 5000;
 await runChild(async ({ config, version, name }, closing) => {
   const logger = createLogger({ process: name, level: config.logLevel });
   const tls = await openTls(
-    { directory: config.certsDirectory, names: certificateNamesOf(config), mayIssue: true },
+    { directory: config.certsDirectory, ...certificateNamesOf(config), mayIssue: true },
     { clock: systemClock, random: systemRandom, logger },
   );
   closing.defer(() => tls.close());

@@ -1,5 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import cluster from 'node:cluster';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Logger, StartError } from '../base/index.ts';
 import { type ConfigOptions, dangerousEnvironment, type Environment, loadConfig } from '../config/index.ts';
@@ -8,6 +10,7 @@ import { printBanner } from './banner.ts';
 import type { FirstAdmin } from './first-admin.ts';
 import type { ChildMessage, StartMessage } from './messages.ts';
 import { type NodeConfig, settleConfig } from './node-config.ts';
+import { pathsOf } from './paths.ts';
 import { type Supervised, supervise } from './supervise.ts';
 import { readVersion } from './version.ts';
 
@@ -135,9 +138,12 @@ function stopOnSignals(stop: () => Promise<void>, logger: Logger): void {
 
 function bannerOf(config: NodeConfig, firstAdmin: FirstAdmin | undefined): string {
   const address = config.ops.address.includes(':') ? `[${config.ops.address}]` : config.ops.address;
+  const caPath = join(config.certsDirectory, 'ca.crt');
+  const passwordPath = pathsOf(config.dataDirectory).adminPassword;
   return printBanner({
     publicUrl: config.publicUrl,
-    caPath: `${config.certsDirectory}/ca.crt`,
+    caPath: existsSync(caPath) ? caPath : undefined,
+    passwordPath: existsSync(passwordPath) ? passwordPath : undefined,
     dataDirectory: config.dataDirectory,
     opsAddress: `${address}:${config.ops.port}`,
     registries:

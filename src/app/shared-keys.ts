@@ -21,8 +21,19 @@ export async function readSharedKey(path: string): Promise<Uint8Array> {
   return Buffer.from(text, 'hex');
 }
 
-/** A directory for its owner alone, whatever the umask. */
+/**
+ * A directory for its owner alone, whatever the umask.
+ * @throws {StartError} it cannot be made, or is not ours.
+ */
 export function makePrivateDirectory(path: string): void {
-  mkdirSync(path, { recursive: true, mode: 0o700 });
-  chmodSync(path, 0o700);
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+    chmodSync(path, 0o700);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new StartError(
+      `data directory ${path} cannot be used (${reason}): it must be a directory of the server's own user, ` +
+        'or choose another with --data',
+    );
+  }
 }

@@ -1,6 +1,6 @@
 import { openAuditWriter } from '../audit/index.ts';
 import type { AccountWrites } from '../auth/index.ts';
-import { StartError, systemClock, systemRandom } from '../base/index.ts';
+import { isErrorWithCode, StartError, systemClock, systemRandom } from '../base/index.ts';
 import { connectRpc, createRemoteAttempts, createRemoteScans, remotePart } from '../cluster/index.ts';
 import { type LinkWrites, openContent } from '../content/index.ts';
 import { createListener, type Listener } from '../gateway/index.ts';
@@ -73,7 +73,7 @@ await runChild(async ({ config, version, name }, closing) => {
   closing.defer(() => surfaces.close());
 
   const tls = await openTls(
-    { directory: config.certsDirectory, names: certificateNamesOf(config), mayIssue: false },
+    { directory: config.certsDirectory, ...certificateNamesOf(config), mayIssue: false },
     { clock, random, logger },
   );
   closing.defer(() => tls.close());
@@ -97,11 +97,24 @@ await runChild(async ({ config, version, name }, closing) => {
   return {};
 });
 
+/** What stands in the way, and what to do about it. */
+function whyNot(error: Error): string {
+  if (isErrorWithCode(error, 'EADDRINUSE')) return 'another process listens there; stop it';
+  if (isErrorWithCode(error, 'EACCES')) {
+    return 'ports below 1024 need the capability CAP_NET_BIND_SERVICE; give it';
+  }
+  if (isErrorWithCode(error, 'EADDRNOTAVAIL')) return 'this machine does not have the address; mend --listen';
+  return error.message;
+}
+
 function listen(listener: Listener, config: NodeConfig): Promise<void> {
   return new Promise((resolve, reject) => {
     listener.server.once('error', (error) => {
-      const where = `${config.listen ?? '*'}:${config.port}`;
-      reject(new StartError(`port ${where} cannot be used (${error.message}): choose another with --port`));
+      const where =
+        config.listen === undefined ? `port ${config.port}` : `${config.listen} port ${config.port}`;
+      reject(
+        new StartError(`${where} cannot be listened on: ${whyNot(error)}, or choose another with --port`),
+      );
     });
     listener.server.listen(config.port, config.listen, resolve);
   });

@@ -1,6 +1,7 @@
 import { type DestinationStream, destination, pino, stdTimeFunctions } from 'pino';
 import type { LogFields, Logger } from '../base/index.ts';
 import { LOGGED_FIELDS } from './fields.ts';
+import { terminalOutput } from './terminal.ts';
 
 export interface LoggerOptions {
   /** Which process of the node speaks: `primary`, `house`, `w1`. */
@@ -14,7 +15,7 @@ export interface LoggerOptions {
 const TEXT_LENGTH_MAX = 1000;
 const CAUSES_MAX = 5;
 
-/** The operational log: one JSON line a message. */
+/** The operational log: one JSON line a message; plain text where standard error is a terminal. */
 export function createLogger(options: LoggerOptions): Logger {
   const log = pino(
     {
@@ -24,8 +25,7 @@ export function createLogger(options: LoggerOptions): Logger {
       timestamp: stdTimeFunctions.isoTime,
       formatters: { level: (level) => ({ level }) },
     },
-    // Not waiting for a reader of standard error that hangs: it must not stop the gateway.
-    options.output ?? destination({ dest: 2, sync: false }),
+    options.output ?? standardError(),
   );
   return {
     debug: (message, fields) => log.debug(listed(fields), clipped(message)),
@@ -37,6 +37,12 @@ export function createLogger(options: LoggerOptions): Logger {
         clipped(message),
       ),
   };
+}
+
+function standardError(): DestinationStream {
+  if (process.stderr.isTTY) return terminalOutput((text) => process.stderr.write(text));
+  // Not waiting for a reader that hangs: it must not stop the gateway.
+  return destination({ dest: 2, sync: false });
 }
 
 function listed(fields: LogFields = {}): LogFields {

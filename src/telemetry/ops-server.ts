@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { type Logger, SECOND_MS, StartError } from '../base/index.ts';
+import { isErrorWithCode, type Logger, SECOND_MS, StartError } from '../base/index.ts';
 
 export interface OpsOptions {
   readonly address: string;
@@ -40,7 +40,9 @@ export async function serveOps(options: OpsOptions, parts: OpsParts): Promise<Op
     server.once('error', (error) =>
       reject(
         new StartError(
-          `ops port ${options.address}:${options.port} cannot be used (${error.message}): choose another with --ops-port`,
+          `${options.address}:${options.port} (metrics, health) cannot be listened on: ` +
+            `${isErrorWithCode(error, 'EADDRINUSE') ? 'another process listens there; stop it' : error.message}, ` +
+            'or choose another with --ops-port',
         ),
       ),
     );

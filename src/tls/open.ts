@@ -15,6 +15,8 @@ export interface TlsOptions {
   readonly directory: string;
   /** What clients may call us: certificateNames(). */
   readonly names: readonly string[];
+  /** Those of them that clients are told: an operator's own certificate must hold these. All unless told. */
+  readonly namesTold?: readonly string[];
   /** True in the one process that issues and renews; others read what it has issued. */
   readonly mayIssue: boolean;
   /** How often the files are looked at, in milliseconds; 10 s unless told. */
@@ -44,7 +46,7 @@ export interface TlsStatus {
   /** SHA-256 of the server's certificate, in hexadecimal with colons. */
   readonly fingerprint: string;
   readonly expiresAtMs: number;
-  /** Of the wanted names those that the certificate lacks. */
+  /** Of the names that clients are told those that the certificate lacks. */
   readonly missingNames: readonly string[];
 }
 
@@ -95,7 +97,8 @@ export async function openTls(options: TlsOptions, parts: TlsParts): Promise<Tls
   };
   const handlers = new Set<(context: TlsContext) => void>();
   let material = await load();
-  const warn = createWarnings(options, parts);
+  // The other processes would say the same once more.
+  const warn = options.mayIssue ? createWarnings(options, parts) : () => {};
   warn(material);
 
   const refresh = async (): Promise<boolean> => {
@@ -119,7 +122,7 @@ export async function openTls(options: TlsOptions, parts: TlsParts): Promise<Tls
   return {
     caPath: files.caCertificate,
     context: () => contextOf(material),
-    status: () => statusOf(material, options.names),
+    status: () => statusOf(material, namesTold(options)),
     onReload(handler) {
       handlers.add(handler);
       return () => handlers.delete(handler);
@@ -149,11 +152,15 @@ function statusOf(material: Material, names: readonly string[]): TlsStatus {
   };
 }
 
+function namesTold(options: TlsOptions): readonly string[] {
+  return options.namesTold ?? options.names;
+}
+
 /** Says once what the operator must mend: names that are lacking, and each threshold of days left. */
 function createWarnings(options: TlsOptions, parts: TlsParts): (material: Material) => void {
   const said = new Set<string>();
   return (material) => {
-    const { fingerprint, expiresAtMs, missingNames: missing } = statusOf(material, options.names);
+    const { fingerprint, expiresAtMs, missingNames: missing } = statusOf(material, namesTold(options));
     const restMs = expiresAtMs - parts.clock.nowMs();
     const days = WARN_DAYS.findLast((limit) => restMs <= limit * DAY_MS);
     if (days !== undefined && !said.has(`${fingerprint} ${days}`)) {

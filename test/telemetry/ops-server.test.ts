@@ -75,7 +75,10 @@ describe('the ops port', () => {
     };
     await assert.rejects(serveOps({ address: '127.0.0.1', port }, parts), (error) => {
       assert.ok(error instanceof StartError);
-      assert.match(error.message, new RegExp(`127\\.0\\.0\\.1:${port} cannot be used .*--ops-port`));
+      assert.match(
+        error.message,
+        new RegExp(`127\\.0\\.0\\.1:${port} .* cannot be listened on: another process .*--ops-port`),
+      );
       return true;
     });
     taken.close();

@@ -487,6 +487,24 @@ describe('the certificates', () => {
       assert.deepEqual(said, ['server certificate has expired', 'server certificate lacks names']);
     });
 
+    it('need no more names than clients are told', async () => {
+      const said: string[] = [];
+      const logger = { ...silentLogger, warn: (message: string) => said.push(message) };
+      const names = [...NAMES, 'own.corp'];
+      const tls = await openTls(
+        { directory, names, namesTold: ['own.corp'], mayIssue: true },
+        { clock, random: systemRandom, logger },
+      );
+      opened.push(tls);
+      assert.deepEqual([tls.status().missingNames, said], [[], []]);
+    });
+
+    it('are warned about by the process that issues, and by no other', async () => {
+      const said: string[] = [];
+      await open(NAMES, false, { ...silentLogger, warn: (message) => said.push(message) });
+      assert.deepEqual(said, []);
+    });
+
     it('are used beside a local CA that was made earlier', async () => {
       for (const name of ['server.crt', 'server.key']) await rm(at(name));
       await open();
