@@ -1,4 +1,4 @@
-import { isRefusal, printReference, type Refusal, type Repository, refuse } from '../oci/index.ts';
+import { isRefusal, printReference, type Refusal, refuse } from '../oci/index.ts';
 import { checkAccess } from './access.ts';
 import type { Answer } from './answer.ts';
 import type { Call, CallOf } from './call.ts';
@@ -40,7 +40,10 @@ type Removal = CallOf<'manifest'> | CallOf<'blob'>;
 
 async function isThere(call: Removal, parts: GatewayParts, located: Located): Promise<boolean> {
   const { route } = call;
-  if (route.kind === 'blob') return (await located.source.findBlob(located.name, route.digest)) !== undefined;
+  if (route.kind === 'blob') {
+    const held = await parts.links.findBlob(route.repository, route.digest);
+    return held !== undefined || (await located.source.findBlob(located.name, route.digest)) !== undefined;
+  }
   if (route.reference.kind === 'tag') {
     return (await located.source.resolve(located.name, route.reference.tag)) !== undefined;
   }
@@ -51,9 +54,11 @@ async function isThere(call: Removal, parts: GatewayParts, located: Located): Pr
 
 async function remove(call: Removal, parts: GatewayParts, located: Located): Promise<Answer | Refusal> {
   const refusal = await removeAtSource(call, located);
-  if (isRefusal(refusal)) return refusal;
-  // The origin keeps its own links; those of a registry behind us are ours to drop.
-  if (located.source.kind === 'upstream') await removeLinks(call, parts, call.route.repository);
+  const isGone = !isRefusal(refusal) || refusal.status === 404;
+  // The origin keeps its own links; those of a registry behind us are ours to drop, also when it had dropped it
+  // before: a delete that broke off here must not leave behind what nobody could delete any more.
+  const isDropped = located.source.kind === 'upstream' && isGone && (await removeLinks(call, parts));
+  if (isRefusal(refusal) && !isDropped) return refusal;
   return { status: 202, headers: { 'content-length': '0' } };
 }
 
@@ -66,11 +71,14 @@ function removeAtSource(call: Removal, located: Located): Promise<Refusal | unde
     : source.removeManifest(name, route.reference.digest);
 }
 
-async function removeLinks(call: Removal, parts: GatewayParts, repository: Repository): Promise<void> {
-  const { route } = call;
-  if (route.kind === 'blob') await parts.linkWrites.removeBlob(repository, route.digest);
-  else if (route.reference.kind === 'tag') await parts.linkWrites.removeTag(repository, route.reference.tag);
-  else await parts.linkWrites.removeManifest(repository, route.reference.digest);
+/** @returns whether there was one. */
+function removeLinks({ route }: Removal, { linkWrites }: GatewayParts): Promise<boolean> {
+  const { repository } = route;
+  if (route.kind === 'blob') return linkWrites.removeBlob(repository, route.digest);
+  const { reference } = route;
+  return reference.kind === 'tag'
+    ? linkWrites.removeTag(repository, reference.tag)
+    : linkWrites.removeManifest(repository, reference.digest);
 }
 
 function unknown(call: Removal): Refusal {
