@@ -40,9 +40,34 @@ export function limitField(value: unknown, limits: FieldLimits): unknown {
   }
 }
 
-export function limitText(text: string, charactersMax: number): string {
+export function limitText(given: string, charactersMax: number): string {
+  const text = hideSecrets(given);
   if (text.length <= charactersMax) return text;
   return `${text.slice(0, charactersMax)}${cutMark(`${text.length} characters`, text)}`;
+}
+
+/**
+ * What only a credential looks like: a robot's secret, a refresh token, an access token, an Authorization header.
+ * Callers put them where they do not belong, such as in a User-Agent (threats A-04, C-09). No hash stands for it:
+ * that of a password could be guessed.
+ */
+const SECRET =
+  /\bdg[rf]_[0-9A-Za-z_]{20,}|\beyJ[\w-]{10,400}\.[\w-]{10,8000}\.[\w-]{10,400}|\bbearer[\s:]{1,9}[\w+/=.~-]{20,}/gi;
+const BASIC = /\bbasic[\s:]{1,9}([A-Za-z0-9+/]{4,}={0,2})/gi;
+/** Tells most texts apart at a fraction of the cost. */
+const MAY_HOLD_SECRET = /dg[rf]_|eyJ|basic|bearer/i;
+const HIDDEN = '[hidden]';
+
+function hideSecrets(text: string): string {
+  if (!MAY_HOLD_SECRET.test(text)) return text;
+  return text
+    .replace(SECRET, HIDDEN)
+    .replace(BASIC, (whole, value: string) => (isNameAndPassword(value) ? HIDDEN : whole));
+}
+
+/** "Basic hardening" is none. */
+function isNameAndPassword(base64: string): boolean {
+  return /^[\x20-\x7e]+:/.test(Buffer.from(base64, 'base64').toString('latin1'));
 }
 
 function limitObject(value: object | null, limits: FieldLimits): unknown {

@@ -92,7 +92,10 @@ export function createListener(options: ListenerOptions, parts: ListenerParts): 
   // CONNECT and Upgrade are not ours: without a listener Node would hand the socket to nobody.
   server.on('connect', (request: IncomingMessage, socket: Duplex) => {
     parts.audit.note(rejected(parts, 'method.connect', 405, request.socket.remoteAddress));
-    socket.end('HTTP/1.1 405 Method Not Allowed\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+    // Node has let go of the connection: nothing else would ever end one whose client does not.
+    socket.on('error', () => {});
+    const answer = 'HTTP/1.1 405 Method Not Allowed\r\nConnection: close\r\nContent-Length: 0\r\n\r\n';
+    socket.end(answer, () => socket.destroy());
   });
   return {
     server,

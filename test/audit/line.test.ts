@@ -62,6 +62,23 @@ const anyEntry: fc.Arbitrary<AuditEntry> = fc.record(
 );
 
 describe('a line of the access log', () => {
+  it('A-04: holds no credential, wherever a caller put one', () => {
+    const robot = `dgr_${'a1B2'.repeat(12)}x`;
+    const refresh = `dgf_${'a2b3'.repeat(6)}ab_${'c4D5'.repeat(12)}y`;
+    const access = `eyJ${'hbGciOi'.repeat(3)}.eyJ${'pc3MiO'.repeat(3)}.${'sIgNa-_'.repeat(3)}`;
+    const basic = Buffer.from('ann:hunter2').toString('base64');
+    const secrets = [robot, refresh, access, basic];
+    const userAgent = `x/1 ${robot} ${refresh} ${access} (Authorization: Basic ${basic}) bearer ${access}`;
+    const change = { after: { header: `BASIC ${basic}`, deep: [`token=${access}`] } };
+    const { text } = encodeLine(
+      { ...entry(), reference: robot, note: refresh, change, client: { address: '::1', userAgent } },
+      stamp,
+    );
+    for (const secret of secrets) assert.ok(!text.includes(secret), secret);
+    const harmless = 'Basic hardening; bearer of news; eyJ; dgr_short; Basic auth is off';
+    assert.equal(encodeLine({ ...entry(), note: harmless }, stamp).record.note, harmless);
+  });
+
   it('is printable ASCII of at most 16 KiB that reads back as the same record, whatever the fields hold (A-02)', () => {
     fc.assert(
       fc.property(anyEntry, (any) => {
