@@ -3,7 +3,7 @@ import cluster from 'node:cluster';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type Logger, StartError } from '../base/index.ts';
+import { type Logger, StartError, systemClock } from '../base/index.ts';
 import { type ConfigOptions, dangerousEnvironment, type Environment, loadConfig } from '../config/index.ts';
 import { createLogger } from '../telemetry/index.ts';
 import { printBanner } from './banner.ts';
@@ -14,6 +14,8 @@ import { pathsOf } from './paths.ts';
 import { type Supervised, supervise } from './supervise.ts';
 import { readVersion } from './version.ts';
 
+/** http-proxy calls util._extend at each request, which nobody who runs the server can change. */
+const NODE_ARGUMENTS = [...process.execArgv, '--disable-warning=DEP0060'];
 const HOUSE_GRACE_MS = 10_000;
 /** A terminal and the launcher both pass on one Ctrl-C; what follows so soon is not a second one. */
 const SAME_SIGNAL_MS = 500;
@@ -69,14 +71,15 @@ function superviseHouse(
 ): Supervised {
   const file = programOf('housekeeping-process');
   const spawn = () => {
-    const child = fork(file, { serialization: 'advanced' });
+    const child = fork(file, { serialization: 'advanced', execArgv: NODE_ARGUMENTS });
     return { child, ready: readyOf(child, start).then(onReady) };
   };
   return supervise({ name: start.name, spawn }, parts);
 }
 
 function superviseWorker(start: StartMessage, parts: Parts): Supervised {
-  cluster.setupPrimary({ exec: programOf('worker-process'), serialization: 'advanced' });
+  const exec = programOf('worker-process');
+  cluster.setupPrimary({ exec, serialization: 'advanced', execArgv: NODE_ARGUMENTS });
   const spawn = () => {
     const worker = cluster.fork();
     return { child: worker.process, ready: readyOf(worker.process, start).then(() => {}) };
@@ -118,7 +121,7 @@ async function stopAll([house, ...workers]: readonly Supervised[], graceMs: numb
 function stopOnSignals(stop: () => Promise<void>, logger: Logger): void {
   let endingSinceMs: number | undefined;
   const end = (): void => {
-    const nowMs = performance.now();
+    const nowMs = systemClock.monotonicMs();
     if (endingSinceMs !== undefined) {
       if (nowMs - endingSinceMs > SAME_SIGNAL_MS) process.exit(1);
       return;
