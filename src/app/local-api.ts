@@ -1,4 +1,3 @@
-import { createConnection } from 'node:net';
 import { join } from 'node:path';
 import { LOCAL_IDENTITY } from '../auth/index.ts';
 import { type Environment, loadConfig } from '../config/index.ts';
@@ -6,7 +5,6 @@ import { createLogger, createMetrics } from '../telemetry/index.ts';
 import { listenAdmin } from './admin-socket.ts';
 import { openHouse } from './house.ts';
 import { settleConfig } from './node-config.ts';
-import { pathsOf } from './paths.ts';
 import { readVersion } from './version.ts';
 
 export interface LocalApi {
@@ -15,14 +13,12 @@ export interface LocalApi {
 }
 
 /**
- * The API over a node's data: that of the server that runs on it, else opened here for as long as one command needs.
- * Opened here, it reads the same configuration file and environment as a server would that is started here.
+ * The API over a node's data on which no server runs, for as long as one command needs. It reads the same
+ * configuration file and environment as a server would that is started here.
  *
  * @throws {StartError} the data cannot be opened.
  */
 export async function openLocalApi(directory: string, environment: Environment): Promise<LocalApi> {
-  const socketPath = pathsOf(directory).adminSocket;
-  if (await answers(socketPath)) return { socketPath, close: async () => {} };
   const options = { data: directory };
   const { config } = await loadConfig({ options, environment, directory: process.cwd() });
   const closing = new AsyncDisposableStack();
@@ -42,15 +38,4 @@ export async function openLocalApi(directory: string, environment: Environment):
     await closing.disposeAsync();
     throw error;
   }
-}
-
-function answers(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = createConnection(path);
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once('error', () => resolve(false));
-  });
 }

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
+import { createConnection } from 'node:net';
 import { join, resolve } from 'node:path';
-import { openLocalApi } from '../app/index.ts';
 import { type Client, CommandFailed, createClient } from './client.ts';
 import type { Output } from './output.ts';
 import { readSignIn, type StoredSignIn } from './sign-in.ts';
@@ -43,6 +43,12 @@ export async function openSession(options: GlobalOptions, context: CommandContex
         'or sign in to a server with `dockgate login URL`',
     );
   }
+  const socketPath = join(directory, 'dockgate.sock');
+  if (await answers(socketPath)) {
+    return { client: createClient({ kind: 'socket', path: socketPath }), close: async () => {} };
+  }
+  // Loaded only here: it brings the whole server along, and most commands find one that runs.
+  const { openLocalApi } = await import('../app/index.ts');
   const local = await openLocalApi(directory, context.env);
   return { client: createClient({ kind: 'socket', path: local.socketPath }), close: local.close };
 }
@@ -54,4 +60,15 @@ export function signInTarget({ server, refreshToken, ca }: StoredSignIn): Target
     authorization: `Bearer ${refreshToken}`,
     ...(ca === undefined ? {} : { ca }),
   };
+}
+
+function answers(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = createConnection(path);
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
 }

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { type DoctorCheck, runDoctor, serve } from '../../app/index.ts';
+import type { DoctorCheck } from '../../app/index.ts';
 import { CommandFailed, listIn } from '../client.ts';
 import { plainJson, plainLines, table } from '../output.ts';
 import { withSession } from '../run-command.ts';
@@ -23,8 +23,10 @@ export interface ServeOptions {
 /** `serve`, `status`, `doctor`. */
 export function addServiceCommands(program: Command, context: CommandContext): void {
   serverOptions(program.command('serve').description('run the gateway (what npm start does)')).action(
-    (options: ServeOptions, command: Command) =>
-      serve({ ...command.optsWithGlobals(), ...options }, context.env),
+    async (options: ServeOptions, command: Command) => {
+      const { serve } = await loadApp();
+      await serve({ ...command.optsWithGlobals(), ...options }, context.env);
+    },
   );
   program
     .command('status')
@@ -52,8 +54,14 @@ export function addServiceCommands(program: Command, context: CommandContext): v
     program.command('doctor').description('check certificates, database, Redis, upstream, disk, clock'),
   ).action(async (options: ServeOptions, command: Command) => {
     const globals = command.optsWithGlobals<GlobalOptions>();
+    const { runDoctor } = await loadApp();
     printChecks(await runDoctor({ ...globals, ...options }, context.env), globals.json === true, context);
   });
+}
+
+/** Loaded when it is needed: it brings the whole server along, and most commands only speak to one. */
+function loadApp() {
+  return import('../../app/index.ts');
 }
 
 function serverOptions(command: Command): Command {
