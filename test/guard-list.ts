@@ -68,11 +68,25 @@ export const GUARDS: readonly Guard[] = [
     tests: ['test/oci/manifest.test.ts'],
   },
   {
-    guard: 'V-17: embedded content is refused',
+    guard: 'V-17: no manifest is embedded in another',
     file: 'src/oci/manifest.ts',
-    replace: 'if (members.data !== undefined && !isEmptyObjectData(members.data, size))',
-    with: 'if (members.data !== undefined && !isEmptyObjectData(members.data, size) && false)',
+    replace: 'else if (members.data !== EMPTY_OBJECT)',
+    with: 'else if (members.data === null)',
     tests: ['test/oci/manifest.test.ts'],
+  },
+  {
+    guard: 'V-17: embedded content is what its digest names',
+    file: 'src/content/take-manifest.ts',
+    replace: '!isContentOf(embedded.bytes, embedded.digest)',
+    with: 'embedded.bytes.length < 0',
+    tests: ['test/content/take-manifest.test.ts'],
+  },
+  {
+    guard: 'an enforcing policy withholds what waits for its manifest',
+    file: 'src/policy/judge.ts',
+    replace: "policies.every((policy) => policy.mode === 'warn')",
+    with: "policies.some((policy) => policy.mode === 'warn')",
+    tests: ['test/verdicts/verdicts.test.ts', 'test/policy/judge.test.ts'],
   },
   {
     guard: 'CVE-2021-41190: an image has no children',

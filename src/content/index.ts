@@ -19,3 +19,4 @@ export type {
   UploadProgress,
 } from './ports.ts';
 export type { Fill } from './shared-fill.ts';
+export { takeManifest } from './take-manifest.ts';

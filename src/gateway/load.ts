@@ -1,8 +1,8 @@
+import { takeManifest } from '../content/index.ts';
 import {
   type Digest,
   MANIFEST_BYTES_MAX,
   type Manifest,
-  parseManifest,
   type Reference,
   type Repository,
 } from '../oci/index.ts';
@@ -51,7 +51,7 @@ export async function loadManifest(
   const located = parts.sources.locate(repository);
   const found = await located?.source.readManifest(located.name, digest);
   if (!found) return { kind: 'absent' };
-  const parsed = parseManifest(found.bytes, found.mediaType);
+  const parsed = takeManifest(found.bytes, found.mediaType);
   if (!parsed.ok) return { kind: 'unreadable', problem: parsed.problem };
   await keepManifest(parts, { repository, digest, bytes: found.bytes, manifest: parsed.manifest });
   return { kind: 'loaded', manifest: found };

@@ -90,10 +90,33 @@ async function planJudgedBlob(
   const { repository, digest } = call.route;
   const admission = await parts.verdicts.admitsBlob(repository, digest);
   if (!admission.isAdmitted) {
-    if (!admission.verdict)
+    if (admission.verdict) return denyUnadmitted(call, facts, admission.verdict);
+    if (!(await isServedPending(parts, repository, digest)))
       return deny({ ...facts, reason: 'blob.unknown' }, blobUnknown(repository, digest));
-    return denyUnadmitted(call, facts, admission.verdict);
+    return planServedBlob(call, parts, { ...facts, reason: 'blob.pending' });
   }
+  return planServedBlob(call, parts, facts);
+}
+
+/**
+ * A blob that was uploaded here and that no manifest names yet: nothing can judge it, so it is served only where
+ * policy withholds nothing from who may pull (ADR 0012).
+ */
+export async function isServedPending(
+  parts: Pick<GatewayParts, 'links' | 'verdicts'>,
+  repository: Repository,
+  digest: Digest,
+): Promise<boolean> {
+  const link = await parts.links.findBlob(repository, digest);
+  return link?.owner === 'pending' && (await parts.verdicts.admitsPending(repository));
+}
+
+async function planServedBlob(
+  call: CallOf<'blob'>,
+  parts: GatewayParts,
+  facts: DecisionFacts,
+): Promise<Plan> {
+  const { repository, digest } = call.route;
   // Named is not held: the content store may have it for another repository, which is nobody's business here.
   const held = await parts.links.findBlob(repository, digest);
   if (!held) return deny({ ...facts, reason: 'blob.unknown' }, blobUnknown(repository, digest));

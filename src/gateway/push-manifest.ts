@@ -1,4 +1,4 @@
-import { digestOf } from '../content/index.ts';
+import { digestOf, takeManifest } from '../content/index.ts';
 import {
   algorithmOf,
   type Digest,
@@ -6,7 +6,6 @@ import {
   MANIFEST_BYTES_MAX,
   type Manifest,
   mediaTypeOf,
-  parseManifest,
   printReference,
   type Refusal,
   type Repository,
@@ -81,7 +80,7 @@ async function readManifest(
     const message = `dockgate: a manifest may have at most ${MANIFEST_BYTES_MAX} bytes`;
     return refuse('SIZE_INVALID', message, { status: 413, headers: { connection: 'close' } });
   }
-  const parsed = parseManifest(bytes, mediaTypeOf(header(call, 'content-type')));
+  const parsed = takeManifest(bytes, mediaTypeOf(header(call, 'content-type')));
   if (!parsed.ok) return refuse('MANIFEST_INVALID', `dockgate: ${parsed.problem}`);
   return { bytes, mediaType: parsed.manifest.mediaType, manifest: parsed.manifest };
 }

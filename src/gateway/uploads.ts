@@ -16,6 +16,7 @@ import type { Answer } from './answer.ts';
 import { type Call, type CallOf, header } from './call.ts';
 import type { GatewayOptions, GatewayParts } from './parts.ts';
 import { allow, type DecisionFacts, deny, type Plan } from './plan.ts';
+import { isServedPending } from './pull-blob.ts';
 import { noRegistry } from './push-manifest.ts';
 import { queryValue } from './route.ts';
 import type { Located } from './sources.ts';
@@ -86,12 +87,14 @@ async function beginUpload(
 }
 
 /**
- * Only what the caller could pull there, and what policy admits there: a blocked layer is not to be laundered into a
+ * Only what the caller could pull there, and what is served there: a blocked layer is not to be laundered into a
  * clean repository. Every "no" looks alike: an ordinary upload begins. @see threats T-27, T-28, T-29
  */
 async function mayMount(call: Call, parts: GatewayParts, from: Repository, digest: Digest): Promise<boolean> {
   const answer = await parts.directory.can(call.identity, 'pull', from);
-  return answer.isAllowed && (await parts.verdicts.admitsBlob(from, digest)).isAdmitted;
+  if (!answer.isAllowed) return false;
+  const { isAdmitted } = await parts.verdicts.admitsBlob(from, digest);
+  return isAdmitted || (await isServedPending(parts, from, digest));
 }
 
 async function mount(

@@ -5,7 +5,7 @@
 
 export type { OciCode, Refusal, RefusalOptions } from './errors.ts';
 export { errorBody, Fault, isRefusal, plainMessage, refuse, statusOf } from './errors.ts';
-export type { Descriptor, Manifest, ManifestKind, ManifestResult } from './manifest.ts';
+export type { Descriptor, EmbeddedContent, Manifest, ManifestKind, ManifestResult } from './manifest.ts';
 export { isAttestationChild, MANIFEST_BYTES_MAX, namedBy, parseManifest } from './manifest.ts';
 export {
   isImageLayerType,

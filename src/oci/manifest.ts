@@ -37,8 +37,22 @@ export interface Manifest {
   readonly annotations: Readonly<Record<string, string>>;
 }
 
+/** A descriptor's `data`, decoded. */
+export interface EmbeddedContent {
+  readonly digest: Digest;
+  readonly bytes: Uint8Array;
+}
+
 export type ManifestResult =
-  | { readonly ok: true; readonly manifest: Manifest }
+  | {
+      readonly ok: true;
+      readonly manifest: Manifest;
+      /**
+       * What config and layers carry inside the manifest. Not verified here, since that takes a hash: whoever lets
+       * a manifest in refuses it unless each is what its digest names (threats V-17).
+       */
+      readonly embedded: readonly EmbeddedContent[];
+    }
   | { readonly ok: false; readonly problem: string };
 
 /** Accepted by the conformance suite's largest manifest; larger ones are answered 413. */
@@ -89,10 +103,9 @@ export function parseManifest(bytes: Uint8Array, contentType: string | undefined
   const json = parseStrictJson(bytes);
   if (!json.ok) return { ok: false, problem: `manifest is not strict JSON: ${json.problem}` };
   try {
-    return {
-      ok: true,
-      manifest: readManifest(asStruct(json.value, 'manifest', MANIFEST_FIELDS), contentType),
-    };
+    const members = asStruct(json.value, 'manifest', MANIFEST_FIELDS);
+    const embedded: EmbeddedContent[] = [];
+    return { ok: true, manifest: readManifest(members, contentType, embedded), embedded };
   } catch (error) {
     if (error instanceof Invalid) return { ok: false, problem: error.message };
     throw error;
@@ -101,13 +114,17 @@ export function parseManifest(bytes: Uint8Array, contentType: string | undefined
 
 type Members = { readonly [key: string]: JsonValue };
 
-function readManifest(members: Members, contentType: string | undefined): Manifest {
+function readManifest(
+  members: Members,
+  contentType: string | undefined,
+  embedded: EmbeddedContent[],
+): Manifest {
   if (members.schemaVersion !== 2) throw new Invalid('schemaVersion must be 2');
   const mediaType = readMediaType(members, contentType);
   const annotations = readAnnotations(members.annotations);
   const subject = isAbsent(members.subject) ? undefined : readDescriptor(members.subject, 'subject');
   const base = { mediaType, annotations, ...(subject ? { subject } : {}) };
-  return isIndexType(mediaType) ? readIndex(members, base) : readImage(members, base);
+  return isIndexType(mediaType) ? readIndex(members, base) : readImage(members, base, embedded);
 }
 
 function readMediaType(members: Members, contentType: string | undefined): string {
@@ -134,10 +151,10 @@ function readIndex(members: Members, base: Base): Manifest {
   return { kind: 'index', ...base, ...(artifactType ? { artifactType } : {}), layers: [], manifests };
 }
 
-function readImage(members: Members, base: Base): Manifest {
+function readImage(members: Members, base: Base, embedded: EmbeddedContent[]): Manifest {
   if (members.manifests !== undefined) throw new Invalid('a manifest must not have manifests');
-  const config = readDescriptor(members.config, 'config');
-  const layers = readDescriptors(members.layers, 'layers', LAYERS_MAX);
+  const config = readDescriptor(members.config, 'config', embedded);
+  const layers = readDescriptors(members.layers, 'layers', LAYERS_MAX, embedded);
   const declared = optionalText(members.artifactType, 'artifactType');
   return {
     kind: isRunnable(base.mediaType, config, layers) ? 'image' : 'artifact',
@@ -162,13 +179,21 @@ function readDescriptors(
   value: JsonValue | undefined,
   where: string,
   countMax: number,
+  embedded?: EmbeddedContent[],
 ): readonly Descriptor[] {
   if (!Array.isArray(value)) throw new Invalid(`${where} must be an array`);
   if (value.length > countMax) throw new Invalid(`${where} has more than ${countMax} entries`);
-  return value.map((entry: JsonValue, index: number) => readDescriptor(entry, `${where}[${index}]`));
+  return value.map((entry: JsonValue, index: number) =>
+    readDescriptor(entry, `${where}[${index}]`, embedded),
+  );
 }
 
-function readDescriptor(value: JsonValue | undefined, where: string): Descriptor {
+/** @param embedded takes what the descriptor carries inside; absent where nothing may be carried. */
+function readDescriptor(
+  value: JsonValue | undefined,
+  where: string,
+  embedded?: EmbeddedContent[],
+): Descriptor {
   const members = asStruct(value, where, DESCRIPTOR_FIELDS);
   const mediaType = optionalText(members.mediaType, `${where}.mediaType`);
   if (!mediaType) throw new Invalid(`${where}.mediaType is missing`);
@@ -178,9 +203,13 @@ function readDescriptor(value: JsonValue | undefined, where: string): Descriptor
   if (typeof size !== 'number' || !Number.isInteger(size) || size < 0 || size > DESCRIPTOR_SIZE_MAX) {
     throw new Invalid(`${where}.size must be a whole number of bytes`);
   }
-  // Embedded content could differ from what the digest names, and clients differ in which they believe.
-  if (members.data !== undefined && !isEmptyObjectData(members.data, size)) {
-    throw new Invalid(`${where}.data: embedded content is not accepted`);
+  if (members.data !== undefined) {
+    const bytes = readData(members.data, size, where);
+    if (embedded) embedded.push({ digest, bytes });
+    else if (members.data !== EMPTY_OBJECT) {
+      // A manifest inside an index or beside its subject would be read without being asked for, and so unjudged.
+      throw new Invalid(`${where}.data: content is embedded in config and layers only`);
+    }
   }
   const artifactType = optionalText(members.artifactType, `${where}.artifactType`);
   const platform = readPlatform(members.platform, where);
@@ -195,9 +224,17 @@ function readDescriptor(value: JsonValue | undefined, where: string): Descriptor
   };
 }
 
-/** The empty descriptor of image-spec 1.1 carries `data: "e30="`, the two bytes `{}`. */
-function isEmptyObjectData(data: JsonValue, size: number): boolean {
-  return data === 'e30=' && size === 2;
+/** `{}`, which the empty descriptor of image-spec 1.1 carries. */
+const EMPTY_OBJECT = 'e30=';
+const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+
+/** RFC 4648 without line breaks: what some decoders skip and others refuse is refused. */
+function readData(data: JsonValue, size: number, where: string): Uint8Array {
+  if (typeof data !== 'string' || !BASE64.test(data)) throw new Invalid(`${where}.data is not base64`);
+  const bytes = Uint8Array.from(atob(data), (character) => character.charCodeAt(0));
+  if (bytes.length !== size)
+    throw new Invalid(`${where}.data has ${bytes.length} bytes, its size says ${size}`);
+  return bytes;
 }
 
 function readPlatform(value: JsonValue | undefined, where: string): Descriptor['platform'] {

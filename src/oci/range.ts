@@ -25,8 +25,8 @@ export function parseRange(
   }
   const first = Number(match[1]);
   const last = match[2] === '' ? size - 1 : Math.min(Number(match[2]), size - 1);
-  if (match[2] !== '' && Number(match[2]) < first) return undefined;
-  return first >= size ? 'unsatisfiable' : { first, last };
+  // `5-2` is no range: RFC 9110 lets a server ignore it or refuse it; registries refuse.
+  return last < first ? 'unsatisfiable' : { first, last };
 }
 
 /**

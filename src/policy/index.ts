@@ -4,7 +4,7 @@ export type { PolicyDocument, Problem } from './document.ts';
 export { parsePolicyDocument, printPolicyDocument } from './document.ts';
 export type { Effective } from './effective.ts';
 export { canonicalText, effectivePolicies } from './effective.ts';
-export { blockWithoutScanner, judge, judgeIndex, missingScanners } from './judge.ts';
+export { blockWithoutScanner, judge, judgeIndex, missingScanners, onlyWarns } from './judge.ts';
 export type { Sentence } from './sentence.ts';
 export { refusalSentence, warningHeader } from './sentence.ts';
 export { SHIPPED_POLICIES } from './shipped.ts';

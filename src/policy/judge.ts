@@ -79,15 +79,23 @@ export function blockWithoutScanner(verdict: Verdict, scanner: string, policy: P
 }
 
 /**
+ * Whether policies cover a repository and all of them only warn: then what there is nothing to judge by is served
+ * as well (an index without children, a blob that waits for its manifest).
+ */
+export function onlyWarns({ policies }: Effective): boolean {
+  return policies.length > 0 && policies.every((policy) => policy.mode === 'warn');
+}
+
+/**
  * Judges an index by the verdicts of its children that are present in the repository: one admitted child is enough,
  * since each is judged again when it is asked for.
  *
  * @param children of images and nested indexes; attestations that hang beside them are left out by the caller.
  */
-export function judgeIndex(digest: Digest, children: readonly Verdict[]): Verdict {
+export function judgeIndex(digest: Digest, children: readonly Verdict[], effective: Effective): Verdict {
   const admitted = children.find((child) => child.outcome === 'allow');
   const decisive = admitted ?? children.find((child) => child.outcome === 'unscanned') ?? children[0];
-  if (!decisive) return withoutChildren(digest);
+  if (!decisive) return withoutChildren(digest, effective);
   return {
     ...decisive,
     digest,
@@ -140,13 +148,15 @@ function unmatched(digest: Digest): Verdict {
   };
 }
 
-function withoutChildren(digest: Digest): Verdict {
+function withoutChildren(digest: Digest, effective: Effective): Verdict {
   const text = 'the index names no image that is in this repository';
+  const reason: Reason = { rule: 'scanned', policy: '', text, findings: [] };
+  const mayPass = onlyWarns(effective);
   return {
     digest,
-    outcome: 'block',
-    reasons: [{ rule: 'scanned', policy: '', text, findings: [] }],
-    warnings: [],
+    outcome: mayPass ? 'allow' : 'block',
+    reasons: mayPass ? [] : [reason],
+    warnings: mayPass ? [reason] : [],
     validUntilMs: NEVER_MS,
     holdMs: 0,
   };

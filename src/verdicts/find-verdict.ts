@@ -1,6 +1,13 @@
 import type { Changes, Clock, Logger } from '../base/index.ts';
 import { type Digest, isAttestationChild, parseDigest, type Repository } from '../oci/index.ts';
-import { blockWithoutScanner, judge, judgeIndex, missingScanners, type Verdict } from '../policy/index.ts';
+import {
+  blockWithoutScanner,
+  judge,
+  judgeIndex,
+  missingScanners,
+  onlyWarns,
+  type Verdict,
+} from '../policy/index.ts';
 import { createLiveCache, type Loaded } from './live-cache.ts';
 import type { FactReads, ManifestReads, ScanRequests, VerdictMemory } from './ports.ts';
 import { createRules, type RulesInForce } from './rules-in-force.ts';
@@ -29,6 +36,8 @@ export interface Finder {
   ofManifest(repository: Repository, digest: Digest): Promise<Found>;
   /** For a digest that is known to be no index. */
   ofImage(repository: Repository, digest: Digest): Promise<Verdict>;
+  /** Whether every policy that covers the repository only warns, and one does. */
+  onlyWarns(repository: Repository): Promise<boolean>;
   close(): void;
 }
 
@@ -129,9 +138,11 @@ export function createFinder({ entriesMax }: { readonly entriesMax: number }, pa
       seen.push(found);
       if (found.verdict.outcome === 'allow') break;
     }
+    const { effective } = await rules.inForce(repository);
     const verdict = judgeIndex(
       digest,
       seen.map((found) => found.verdict),
+      effective,
     );
     const pending = verdict.outcome === 'unscanned' ? seen.flatMap((found) => found.pending) : [];
     return { verdict, pending: [...new Set(pending)] };
@@ -182,6 +193,7 @@ export function createFinder({ entriesMax }: { readonly entriesMax: number }, pa
 
   return {
     ofImage,
+    onlyWarns: async (repository) => onlyWarns((await rules.inForce(repository)).effective),
     ofManifest: (repository, digest) =>
       manifests.get(`${repository}@${digest}`, () => loadManifest({ repository, digest })),
     close() {

@@ -51,6 +51,11 @@ export interface Verdicts {
   peek(repository: Repository, digest: Digest): Promise<Verdict>;
   /** Whether an admitted image or artifact of this repository names the blob as its config or a layer. */
   admitsBlob(repository: Repository, blob: Digest): Promise<BlobAdmission>;
+  /**
+   * Whether a blob that was uploaded to the repository and that no manifest names yet is served. Nothing can judge
+   * it, so only where every policy that covers the repository merely warns.
+   */
+  admitsPending(repository: Repository): Promise<boolean>;
   close(): void;
 }
 
@@ -127,6 +132,7 @@ export function createVerdicts(options: VerdictsOptions, parts: VerdictsParts): 
   return {
     verdictFor,
     admitsBlob,
+    admitsPending: finder.onlyWarns,
     peek: async (repository, digest) => (await finder.ofManifest(repository, digest)).verdict,
     close: finder.close,
   };

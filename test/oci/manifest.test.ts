@@ -128,12 +128,36 @@ describe('a manifest', () => {
     assert.equal(read({ ...image, subject: null, annotations: null }).subject, undefined);
   });
 
-  it('V-17: may embed the empty object of the specification, and nothing else', () => {
+  it('V-17: hands out what config and layers embed, to be verified', () => {
     const empty = { ...config, mediaType: MEDIA_TYPES.ociEmpty, size: 2, data: 'e30=' };
-    assert.ok(read({ ...image, config: empty }));
-    assert.match(problemOf({ ...image, config: { ...empty, size: 3 } }), /embedded content/);
-    assert.match(problemOf({ ...image, config: { ...empty, data: 'e31=' } }), /embedded content/);
-    assert.match(problemOf({ ...image, layers: [{ ...layer, data: '' }] }), /embedded content/);
+    const embedded = { ...layer, size: 3, data: 'YWJj' };
+    const result = parseManifest(bytesOf({ ...image, config: empty, layers: [layer, embedded] }), undefined);
+    assert.deepEqual(
+      result.ok && result.embedded.map(({ digest, bytes }) => [digest, Buffer.from(bytes).toString()]),
+      [
+        [config.digest, '{}'],
+        [layer.digest, 'abc'],
+      ],
+    );
+  });
+
+  it('V-17: embeds base64 of the stated size, as every decoder reads it', () => {
+    const withData = (data: unknown, size: number) =>
+      problemOf({ ...image, layers: [{ ...layer, size, data }] });
+    assert.equal(withData('YWJj', 3), 'accepted');
+    assert.equal(withData('', 0), 'accepted');
+    assert.match(withData('YWJj', 4), /layers\[0\]\.data has 3 bytes, its size says 4/);
+    for (const data of ['YWJ', 'YW Jj', 'YW\nJj', 'YW-_', 'YQ=', 'YQ===', 'YQ', null, 1, ['YWJj']]) {
+      assert.match(withData(data, 3), /data is not base64/);
+    }
+  });
+
+  it('V-17: embeds no manifest: what is read without being asked for would not be judged', () => {
+    const data = Buffer.from(JSON.stringify(image)).toString('base64');
+    const embedding = { ...child, size: JSON.stringify(image).length, data };
+    assert.match(problemOf({ ...index, manifests: [embedding] }), /in config and layers only/);
+    assert.match(problemOf({ ...image, subject: embedding }), /in config and layers only/);
+    assert.equal(problemOf({ ...image, subject: { ...child, size: 2, data: 'e30=' } }), 'accepted');
   });
 
   it('V-18: keeps addresses of foreign layers as text', () => {

@@ -40,6 +40,8 @@ function verdictOf(
 }
 
 const SCANNED: Rules = { scanned: { by: ['inspector'], withinMs: 7 * DAY_MS } };
+const ENFORCED = effectiveOf([policyOf(SCANNED)]);
+const WARNING = policyOf(SCANNED, { name: 'advice', mode: 'warn' });
 const HIGH: Rules = { vulnerabilities: { block: 'high', fixableOnly: false } };
 
 describe('a verdict', () => {
@@ -305,27 +307,32 @@ describe('the verdict of an index', () => {
   const unscanned = child(undefined);
 
   it('admits when one child is admitted', () => {
-    const verdict = judgeIndex(index, [refused, unscanned, admitted]);
+    const verdict = judgeIndex(index, [refused, unscanned, admitted], ENFORCED);
     assert.equal(verdict.outcome, 'allow');
     assert.equal(verdict.digest, index);
   });
 
   it('waits while a child may still be admitted', () => {
-    assert.equal(judgeIndex(index, [refused, unscanned]).outcome, 'unscanned');
+    assert.equal(judgeIndex(index, [refused, unscanned], ENFORCED).outcome, 'unscanned');
   });
 
   it('refuses when every child is refused, and says why', () => {
-    const verdict = judgeIndex(index, [refused, refused]);
+    const verdict = judgeIndex(index, [refused, refused], ENFORCED);
     assert.equal(verdict.outcome, 'block');
     assert.equal(verdict.reasons[0]?.rule, 'vulnerabilities');
   });
 
-  it('refuses an index none of whose children is here', () => {
-    assert.equal(judgeIndex(index, []).outcome, 'block');
+  it('refuses an index none of whose children is here, unless every policy only warns', () => {
+    assert.equal(judgeIndex(index, [], ENFORCED).outcome, 'block');
+    assert.equal(judgeIndex(index, [], effectiveOf([])).outcome, 'block');
+    assert.equal(judgeIndex(index, [], effectiveOf([policyOf(SCANNED), WARNING])).outcome, 'block');
+    const warned = judgeIndex(index, [], effectiveOf([WARNING]));
+    assert.equal(warned.outcome, 'allow');
+    assert.match(warned.warnings[0]?.text ?? '', /names no image/);
   });
 
   it('lasts no longer than the verdict of any child', () => {
-    assert.equal(judgeIndex(index, [refused, admitted]).validUntilMs, admitted.validUntilMs);
+    assert.equal(judgeIndex(index, [refused, admitted], ENFORCED).validUntilMs, admitted.validUntilMs);
   });
 });
 

@@ -17,6 +17,13 @@ const POLICY = `policies:
       secrets: block
       misconfiguration: { block: high }
 `;
+/** The shipped one, which covers every repository as well. */
+const DEFAULT = `  - name: default
+    match: ["**"]
+    mode: enforce
+    hold: 20s
+    rules: { scanned: { by: [inspector], within: 7d }, secrets: block, malware: block }
+`;
 
 /** An image with one fault, and how it is mended. */
 interface Faulty {
@@ -180,6 +187,33 @@ describe('what is judged', function () {
     assert.deepEqual(await everywhere(), ['200']);
     await server.run(['policy', 'apply', '-f', '-'], POLICY);
     assert.deepEqual(await everywhere(), ['403']);
+  });
+
+  it('withholds a blob that no manifest names yet, and its mount, unless every policy only warns', async () => {
+    const { config } = await buildImage({ config: { user: 'waits' } });
+    await pusher.blob('prod/pending', config.bytes, config.digest);
+    const mount = async (to: string) => {
+      const path = `/v2/${to}/blobs/uploads/?mount=${config.digest}&from=prod/pending`;
+      return (await server.request(path, { method: 'POST', basic: `alice:${PASSWORD}` })).status;
+    };
+    const asPusher = async () =>
+      (await server.request(`/v2/prod/pending/blobs/${config.digest}`, { basic: `alice:${PASSWORD}` }))
+        .status;
+    assert.equal(await asPusher(), 404);
+    assert.match(await ask(`/v2/prod/pending/blobs/${config.digest}`), /^404 BLOB_UNKNOWN/);
+    assert.equal(await mount('prod/mounted'), 202);
+    // Both the strict policy and the shipped one cover the repository: one that only warns is not enough.
+    await server.run(['policy', 'apply', '-f', '-'], POLICY.replace('mode: enforce', 'mode: warn'));
+    assert.equal(await asPusher(), 404);
+    const everyPolicy = `${POLICY}${DEFAULT}`;
+    await server.run(['policy', 'apply', '-f', '-'], everyPolicy.replaceAll('mode: enforce', 'mode: warn'));
+    assert.equal(await asPusher(), 200);
+    assert.equal(await ask(`/v2/prod/pending/blobs/${config.digest}`), '200');
+    assert.match(await ask(`/v2/prod/elsewhere/blobs/${config.digest}`), /^404 BLOB_UNKNOWN/);
+    assert.equal(await mount('prod/mounted'), 201);
+    await server.run(['policy', 'apply', '-f', '-'], everyPolicy);
+    assert.equal(await asPusher(), 404);
+    assert.match(await ask(`/v2/prod/mounted/blobs/${config.digest}`), /^404 BLOB_UNKNOWN/);
   });
 
   it('is served with a warning under mode warn', async () => {

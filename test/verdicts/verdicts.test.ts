@@ -466,6 +466,28 @@ describe('verdicts', () => {
       assert.deepEqual(await verdicts.admitsBlob(APP, image.digest), { isAdmitted: false });
     });
 
+    it('admit one that waits for its manifest only where every policy warns, and one does', async () => {
+      const verdicts = world.openVerdicts({ scans: scansThatNeverEnd() });
+      const [strict, advice] = [policyOf(SCANNED), policyOf(SCANNED, { name: 'advice', mode: 'warn' })];
+      const off = policyOf(SCANNED, { name: 'off', mode: 'off' });
+      const elsewhere = policyOf(SCANNED, { match: ['other/**'] });
+      const cases = [
+        [[strict], false],
+        [[advice], true],
+        [[strict, advice], false],
+        [[off], false],
+        [[off, advice], true],
+        [[elsewhere, advice], true],
+        [[elsewhere], false],
+        [[], false],
+      ] as const;
+      for (const [policies, isAdmitted] of cases) {
+        await world.setPolicies(...policies);
+        const named = policies.map(({ name, mode }) => `${name} ${mode}`).join(', ');
+        assert.equal(await verdicts.admitsPending(APP), isAdmitted, named);
+      }
+    });
+
     it('refuse it while the manifest that names it is unscanned', async () => {
       const image = await buildImage();
       await world.push(image);
