@@ -82,6 +82,8 @@ function superviseWorker(start: StartMessage, parts: Parts): Supervised {
   cluster.setupPrimary({ exec, serialization: 'advanced', execArgv: NODE_ARGUMENTS });
   const spawn = () => {
     const worker = cluster.fork();
+    // Said again by its process, where it is heard.
+    worker.on('error', () => {});
     return { child: worker.process, ready: readyOf(worker.process, start).then(() => {}) };
   };
   return supervise({ name: start.name, spawn }, parts);
@@ -103,6 +105,9 @@ function readyOf(
     child.once('error', (error) => reject(new StartError(`${start.name}: ${error.message}`)));
     child.once('exit', (code, signal) => {
       reject(new StartError(`${start.name} ended before it was ready (${signal ?? `exit code ${code}`})`));
+    });
+    child.once('error', (error) => {
+      reject(new StartError(`${start.name} could not be started (${error.message})`));
     });
     child.on('message', (message: ChildMessage) => {
       if (message.kind === 'ready') resolve(message);

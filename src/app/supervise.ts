@@ -31,12 +31,18 @@ export function supervise(options: SupervisedOptions, parts: { readonly logger: 
   const run = async (): Promise<void> => {
     const { child, ready } = options.spawn();
     current = child;
-    child.once('exit', (code, signal) => {
+    const startAgain = (fields: Readonly<Record<string, unknown>>): void => {
       if (isStopping || !hasStarted) return;
-      const fields = { code, signal, restartMs: backoffMs };
-      parts.logger.error(`${options.name} ended and is started again`, fields);
+      parts.logger.error(`${options.name} ended and is started again`, { ...fields, restartMs: backoffMs });
       setTimeout(runAgain, backoffMs);
       backoffMs = Math.min(backoffMs * 2, BACKOFF_MS_MAX);
+    };
+    child.once('exit', (code, signal) => startAgain({ code, signal }));
+    // Without a listener it would end the primary, and with it everything. A process that could not even be made
+    // (no memory, no more processes) has no exit; any other that fails to take a message has one when it ends.
+    child.on('error', (error) => {
+      if (child.pid === undefined) startAgain({ note: error.message });
+      else parts.logger.warn(`${options.name} could not be told something`, { note: error.message });
     });
     await ready;
     if (hasStarted) parts.logger.info(`${options.name} works again`);
