@@ -18,6 +18,7 @@ import { scannerNames } from './open-scanners.ts';
 import { openSources } from './open-sources.ts';
 import { pathsOf } from './paths.ts';
 import { runChild } from './run-child.ts';
+import { shareOfNotes } from './share-of-notes.ts';
 import { readSharedKey } from './shared-keys.ts';
 import { createSurfaces } from './surfaces.ts';
 
@@ -37,7 +38,11 @@ await runChild(async ({ config, version, name }, closing) => {
   const reads = await openStoreReads({ directory: paths.data, mainPath: config.databasePath });
   closing.defer(() => reads.close());
   const writer = await openAuditWriter(
-    { directory: paths.audit, node: config.node, writer: name, ...config.audit },
+    {
+      ...{ directory: paths.audit, node: config.node, writer: name },
+      ...config.audit,
+      ...shareOfNotes(config.workers),
+    },
     { clock, random, logger },
   );
   const audit = measuredAudit(writer, { metrics, clock });
