@@ -5,7 +5,7 @@ import { type Damage, diagnose, identify } from './damage.ts';
 import { parseLine } from './line.ts';
 import { foldRoot, HASH_BYTES, leafHash, type TreeHash } from './merkle.ts';
 import { decodeBundle, decodeTile, readTile, tilePath } from './tiles.ts';
-import { createTree, TILE_WIDTH } from './tree.ts';
+import { createTree, type FullTile, TILE_WIDTH } from './tree.ts';
 
 /** What walking all leaves below a checkpoint gave. */
 export interface LeavesReport {
@@ -31,12 +31,41 @@ export interface LeavesQuery {
  * against the hash above it, the root against the checkpoint, each writer's numbers against each other.
  */
 export async function checkLeaves(query: LeavesQuery): Promise<LeavesReport> {
+  const { log, checkpoint } = query;
   const walk = new Walk(query);
-  for (let first = 0; first < query.checkpoint.size; first += TILE_WIDTH) {
-    await walk.bundle(first, Math.min(TILE_WIDTH, query.checkpoint.size - first));
-    query.onProgress(Math.min(first + TILE_WIDTH, query.checkpoint.size));
+  let next = readFiles(log, checkpoint.size, 0);
+  for (let first = 0; first < checkpoint.size; first += TILE_WIDTH) {
+    const files = await next;
+    // The disk works on the next bundle while this one is hashed.
+    next = readFiles(log, checkpoint.size, first + TILE_WIDTH);
+    await walk.bundle(first, Math.min(TILE_WIDTH, checkpoint.size - first), files);
+    query.onProgress(Math.min(first + TILE_WIDTH, checkpoint.size));
   }
   return walk.report();
+}
+
+/** One bundle's bytes and those of its tile; empty where a file is missing. */
+interface BundleFiles {
+  readonly entries: Buffer;
+  readonly hashes: Buffer;
+}
+
+const NO_FILES: BundleFiles = { entries: Buffer.alloc(0), hashes: Buffer.alloc(0) };
+
+/** A failure is met when it is awaited, which may be never where an earlier bundle failed. */
+function readFiles(log: string, size: number, first: number): Promise<BundleFiles> {
+  const width = Math.min(TILE_WIDTH, size - first);
+  if (width <= 0) return Promise.resolve(NO_FILES);
+  const index = first / TILE_WIDTH;
+  const reading = Promise.all([
+    readTile(log, { level: 'entries', index, width }),
+    readTile(log, { level: 0, index, width }),
+  ]).then(([entries, hashes]) => ({
+    entries: entries ?? NO_FILES.entries,
+    hashes: hashes ?? NO_FILES.hashes,
+  }));
+  reading.catch(() => undefined);
+  return reading;
 }
 
 class Walk {
@@ -60,20 +89,24 @@ class Walk {
     if (query.size === 0) this.#rootAtSize = this.#tree.root();
   }
 
-  async bundle(first: number, width: number): Promise<void> {
+  async bundle(first: number, width: number, files: BundleFiles): Promise<void> {
     const index = first / TILE_WIDTH;
-    const lines = await this.#readLines(index, width);
-    const expected = await this.#readHashes(0, index, width);
+    const lines = await this.#linesOf(files.entries, index, width);
+    const expected = this.#hashesOf(files.hashes, { level: 0, index, width });
     const found = lines.map(leafHash);
     const isSame = found.length === width && found.every((hash, k) => expected[k]?.equals(hash) ?? false);
     if (!isSame) {
       this.#lastDifferent = first;
       if (this.#differs === undefined) await this.#differ({ first, width, lines, found, expected });
     }
+    const filled: FullTile[] = [];
     for (const [k, line] of lines.entries()) {
       this.#checkOrder(first + k, line);
-      await this.#append(found[k] ?? Buffer.alloc(0));
+      filled.push(...this.#tree.append(found[k] ?? Buffer.alloc(0)));
+      if (this.#tree.size === this.#query.size) this.#rootAtSize = this.#tree.root();
     }
+    for (const { level, index: at, hashes } of filled)
+      await this.#checkAbove(level + 1, at, foldRoot(hashes));
   }
 
   async #differ(bundle: {
@@ -89,13 +122,6 @@ class Walk {
     const isEnd = first === lastFirst || !(await hasBundle(log, lastFirst, checkpoint.size - lastFirst));
     this.#differs = diagnose({ ...bundle, numbers: this.#numbers, isEnd });
     this.#differsFile = tilePath(0, first / TILE_WIDTH, width);
-  }
-
-  async #append(leaf: TreeHash): Promise<void> {
-    for (const { level, index, hashes } of this.#tree.append(leaf)) {
-      await this.#checkAbove(level + 1, index, foldRoot(hashes));
-    }
-    if (this.#tree.size === this.#query.size) this.#rootAtSize = this.#tree.root();
   }
 
   /** A full tile's root against its place in the tile above. What lies below a known difference explains this one. */
@@ -155,16 +181,23 @@ class Walk {
     return earlier(this.#differs, this.#disorder) ?? { kind: 'rewritten', message, index: 0 };
   }
 
-  async #readLines(index: number, width: number): Promise<readonly Buffer[]> {
-    const bytes = await readTile(this.#query.log, { level: 'entries', index, width });
-    const { lines, isWhole } = decodeBundle(bytes ?? Buffer.alloc(0));
+  async #linesOf(bytes: Buffer, index: number, width: number): Promise<readonly Buffer[]> {
+    const { lines, isWhole } = decodeBundle(bytes);
     if (!isWhole) this.#foreignBytes(tilePath('entries', index, width), index * TILE_WIDTH);
     // A full bundle may stand in for a partial one; a bundle of the asked width must not be longer than that.
-    return (await hasBundle(this.#query.log, index * TILE_WIDTH, width)) ? lines : lines.slice(0, width);
+    if (width === TILE_WIDTH || (await hasBundle(this.#query.log, index * TILE_WIDTH, width))) return lines;
+    return lines.slice(0, width);
   }
 
   async #readHashes(level: number, index: number, width: number): Promise<readonly TreeHash[]> {
-    const bytes = (await readTile(this.#query.log, { level, index, width })) ?? Buffer.alloc(0);
+    const bytes = await readTile(this.#query.log, { level, index, width });
+    return this.#hashesOf(bytes ?? Buffer.alloc(0), { level, index, width });
+  }
+
+  #hashesOf(
+    bytes: Buffer,
+    { level, index, width }: { readonly level: number; readonly index: number; readonly width: number },
+  ): readonly TreeHash[] {
     if (bytes.length !== width * HASH_BYTES && bytes.length !== TILE_WIDTH * HASH_BYTES) {
       this.#foreignBytes(tilePath(level, index, width), index * TILE_WIDTH ** (level + 1));
     }

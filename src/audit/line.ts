@@ -1,3 +1,4 @@
+import { isAscii } from 'node:buffer';
 import { FIELD_LIMITS, type FieldLimits, limitField, limitText, moreMark } from './fields.ts';
 import type { AccessRecord, AuditEntry } from './record.ts';
 import { isAccessRecord } from './shape.ts';
@@ -126,5 +127,15 @@ export function parseLine(line: Uint8Array): AccessRecord | undefined {
     // Not JSON: a torn or foreign line, which is the answer and not a failure.
     return undefined;
   }
-  return isAccessRecord(value) && printJson(value) === text ? value : undefined;
+  return isAccessRecord(value) && isCanonical(value, text, line) ? value : undefined;
 }
+
+/** Whether `text` is what `printJson` prints. Most lines need no escape, and then JSON's own text is compared. */
+function isCanonical(value: AccessRecord, text: string, line: Uint8Array): boolean {
+  return (
+    (JSON.stringify(value) === text && isAscii(line) && !line.includes(DELETE)) || printJson(value) === text
+  );
+}
+
+/** The one ASCII character that JSON leaves as it is and that is not printable. */
+const DELETE = 0x7f;

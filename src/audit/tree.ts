@@ -4,11 +4,14 @@ import { EMPTY_ROOT, foldRoot, type TreeHash } from './merkle.ts';
 export const TILE_WIDTH = 256;
 
 /** A tile that has just become full. */
-interface FullTile {
+export interface FullTile {
   readonly level: number;
   readonly index: number;
   readonly hashes: readonly TreeHash[];
 }
+
+/** What nearly every append fills. */
+const NONE: readonly FullTile[] = [];
 
 /** The right edge of a Merkle tree in tiles: all that is needed to append and to know the root. */
 export interface Tree {
@@ -37,7 +40,7 @@ export function createTree(size = 0, edge: readonly (readonly TreeHash[])[] = []
     },
     edge: () => levels.map((hashes) => [...hashes]),
     append(leaf) {
-      const filled: FullTile[] = [];
+      let filled: FullTile[] | undefined;
       let hashOf: TreeHash | undefined = leaf;
       let span = TILE_WIDTH;
       count += 1;
@@ -47,13 +50,14 @@ export function createTree(size = 0, edge: readonly (readonly TreeHash[])[] = []
         row.push(hashOf);
         hashOf = undefined;
         if (row.length === TILE_WIDTH) {
+          filled ??= [];
           filled.push({ level, index: count / span - 1, hashes: row });
           hashOf = foldRoot(row);
           levels[level] = [];
         }
         span *= TILE_WIDTH;
       }
-      return filled;
+      return filled ?? NONE;
     },
     clone: () => createTree(count, levels),
   };
