@@ -34,7 +34,7 @@ describe('the wire', function () {
     const upstream = await startRawUpstream((_request, socket) => {
       socket.write('HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\nContent-Type: application/json\r\n\r\n{}');
     });
-    const server = await startDockgate({ config: `upstreams:\n  - url: ${upstream.url}\n` });
+    const server = await startDockgate({ workers: 1, config: `upstreams:\n  - url: ${upstream.url}\n` });
     try {
       await server.addUser('alice', PASSWORD, ['maintainer', 'pub/**']);
       const basic = `alice:${PASSWORD}`;
