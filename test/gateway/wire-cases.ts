@@ -296,21 +296,18 @@ const headers: readonly WireCase[] = [
     title: '//v2/... is another address',
     bytes: get(`/${MANIFEST}`, AUTHORIZED),
     answers: ['404'],
-    records: 0,
   },
   {
     id: 'H-02',
     title: '/api/../v2/... is another address',
     bytes: get(`/api/..${MANIFEST}`, AUTHORIZED),
     answers: ['404'],
-    records: 0,
   },
   {
     id: 'H-02',
     title: '/%76%32/... is another address',
     bytes: get('/%76%32/pub/app/manifests/latest', AUTHORIZED),
     answers: ['404'],
-    records: 0,
   },
 ];
 
