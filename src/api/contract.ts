@@ -196,7 +196,7 @@ export const newWaiverShape = z
       .refine((text) => parseDigest(text) !== undefined, 'is no digest')
       .optional(),
     on: pattern.optional(),
-    reason: z.string().min(5).max(1000),
+    reason: z.string().min(5, 'must say why, in 5 characters or more').max(1000),
     endsAt: instant,
   })
   .refine(
@@ -211,6 +211,8 @@ export const recordsQuery = z.strictObject({
   outcome: z.enum(['allowed', 'refused']).optional(),
   digest: z.string().max(140).optional(),
   address: z.string().max(64).optional(),
+  reason: z.string().max(64).optional(),
+  requestId: z.string().max(64).optional(),
   since: instant.optional(),
   until: instant.optional(),
   before: z.coerce.number().int().min(0).optional(),

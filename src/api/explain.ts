@@ -125,7 +125,7 @@ async function explainImage(
   const hint =
     verdict.outcome === 'unscanned'
       ? `; a pull waits for the scan, \`dockgate image scan ${printed}\` queues one now`
-      : '';
+      : `; \`dockgate image show ${printed}\` lists what was found`;
   const reasons = verdict.reasons.map(({ policy, rule, text }) => ({
     step: 'verdict',
     isPassed: false,

@@ -7,6 +7,10 @@ export interface RecordQuery {
   readonly outcome?: 'allowed' | 'refused' | undefined;
   readonly digest?: string | undefined;
   readonly address?: string | undefined;
+  /** A reason or the first parts of one: `policy` is every rule of every policy. */
+  readonly reason?: string | undefined;
+  /** The decision's id as refusals and X-Request-Id print it; finds the completion, too. */
+  readonly requestId?: string | undefined;
   readonly sinceMs?: number;
   readonly untilMs?: number;
   /** Keyset page: records strictly older than this leaf index. */

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { addAuditCommands } from './commands/audit.ts';
+import { addConfigCommands } from './commands/config.ts';
 import { addImageCommands } from './commands/images.ts';
 import { addPeopleCommands } from './commands/people.ts';
 import { addPolicyCommands } from './commands/policies.ts';
@@ -36,6 +37,7 @@ export function createProgram(version: string, context: CommandContext): Command
       writeErr: (text) => context.output.note(text.trimEnd()),
     });
   addServiceCommands(program, context);
+  addConfigCommands(program, context);
   addSignInCommands(program, context);
   addPeopleCommands(program, context);
   addRightsCommands(program, context);

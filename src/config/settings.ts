@@ -67,7 +67,8 @@ function parser<Value>({ accepts, parse, isSecret = false }: LeafOptions<Value>)
   return z.custom<RawValue>().transform((raw, context): Value => {
     const value = parse(raw);
     if (value !== undefined) return value;
-    const given = isSecret ? '' : `, not ${printRaw(raw)}`;
+    // An address with a password in it is refused, so the password is not printed either.
+    const given = isSecret ? '' : `, not ${printRaw(raw).replace(/\/\/[^/\s]*@/g, '//(secret)@')}`;
     context.addIssue({ code: 'custom', message: `must be ${accepts}${given}` });
     return z.NEVER;
   });

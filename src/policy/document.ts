@@ -20,10 +20,11 @@ const NAME = /^[a-z0-9][a-z0-9._-]{0,62}$/;
 /** An object with exactly these members; an unknown one is a problem that names those there are. */
 function exact<Shape extends z.ZodRawShape>(shape: Shape) {
   return z.strictObject(shape, {
-    error: (issue) =>
-      issue.code === 'unrecognized_keys'
-        ? `unknown key ${issue.keys.map((key) => JSON.stringify(key)).join(', ')}; allowed: ${Object.keys(shape).join(', ')}`
-        : undefined,
+    error: (issue) => {
+      const names = Object.keys(shape).join(', ');
+      if (issue.code !== 'unrecognized_keys') return `must be a section with the keys ${names}`;
+      return `unknown key ${issue.keys.map((key) => JSON.stringify(key)).join(', ')}; allowed: ${names}`;
+    },
   });
 }
 
@@ -38,13 +39,14 @@ function duration(minMs: number, maxMs: number) {
 }
 
 const CENTURY_MS = 36_500 * DAY_MS;
-const name = z.string().regex(NAME, 'must be a-z 0-9 . _ - (at most 63, the first a letter or digit)');
-const severity = z.enum(SEVERITIES);
-const block = z.literal('block');
+const NAME_RULE = 'must be a-z 0-9 . _ - (at most 63, the first a letter or digit)';
+const name = z.string(NAME_RULE).regex(NAME, NAME_RULE);
+const severity = z.enum(SEVERITIES, `must be one of ${SEVERITIES.join(', ')}`);
+const block = z.literal('block', 'must be block, or be left out');
 
 const rules = exact({
   scanned: exact({
-    by: z.array(name).min(1).max(16),
+    by: z.array(name, 'must be a list of scanners, such as [inspector]').min(1, 'names no scanner').max(16),
     within: duration(60 * SECOND_MS, CENTURY_MS),
   }).optional(),
   age: exact({ max: duration(60 * SECOND_MS, CENTURY_MS) }).optional(),
@@ -66,8 +68,11 @@ const rules = exact({
 );
 
 const match = z
-  .array(z.string().min(1).max(256))
-  .min(1)
+  .array(
+    z.string('must be a pattern').min(1, 'is empty').max(256),
+    'must be a list of patterns, such as ["team/**", "!team/lab"]',
+  )
+  .min(1, 'names no repository: use ["**"] for all')
   .max(64)
   .superRefine((patterns, context) => {
     const result = parsePattern(patterns.join(','));
@@ -77,7 +82,7 @@ const match = z
 const policy = exact({
   name,
   match,
-  mode: z.enum(['enforce', 'warn', 'off']).default('enforce'),
+  mode: z.enum(['enforce', 'warn', 'off'], 'must be enforce, warn or off').default('enforce'),
   hold: duration(0, HOLD_MS_MAX).default(20 * SECOND_MS),
   rules,
   contact: z
@@ -86,15 +91,15 @@ const policy = exact({
     .optional(),
 });
 
-const document = exact({ policies: z.array(policy).max(POLICIES_COUNT_MAX) }).superRefine(
-  ({ policies }, context) => {
-    for (const [index, { name }] of policies.entries()) {
-      if (policies.findIndex((other) => other.name === name) === index) continue;
-      const message = `there are two policies named ${JSON.stringify(name)}; names must differ`;
-      context.addIssue({ code: 'custom', path: ['policies', index, 'name'], message });
-    }
-  },
-);
+const document = exact({
+  policies: z.array(policy, 'must be a list of policies').max(POLICIES_COUNT_MAX),
+}).superRefine(({ policies }, context) => {
+  for (const [index, { name }] of policies.entries()) {
+    if (policies.findIndex((other) => other.name === name) === index) continue;
+    const message = `there are two policies named ${JSON.stringify(name)}; names must differ`;
+    context.addIssue({ code: 'custom', path: ['policies', index, 'name'], message });
+  }
+});
 
 type DocumentPolicy = z.output<typeof policy>;
 

@@ -1,3 +1,4 @@
+import type { ExpressionBuilder } from 'kysely';
 import type {
   AccessRecord,
   IndexedRecord,
@@ -41,6 +42,7 @@ async function search(sql: IndexSql, query: RecordQuery): Promise<readonly Index
     .where(({ and, eb }) =>
       and([
         ...wantedTexts(query).map(([column, text]) => eb(column, '=', text)),
+        ...(query.reason === undefined ? [] : [withReason(eb, query.reason)]),
         ...(query.sinceMs === undefined ? [] : [eb('time_ms', '>=', query.sinceMs)]),
         ...(query.untilMs === undefined ? [] : [eb('time_ms', '<', query.untilMs)]),
       ]),
@@ -51,7 +53,13 @@ async function search(sql: IndexSql, query: RecordQuery): Promise<readonly Index
   return rows.map((row) => ({ index: row.leaf, record: fromJsonText(row.record) }));
 }
 
-type TextColumn = 'principal' | 'action' | 'repository' | 'outcome' | 'digest' | 'address';
+/** Reasons are dotted: `policy` finds `policy.secrets`, too. A slash is the character after the dot. */
+function withReason(eb: ExpressionBuilder<IndexTables, 'records'>, reason: string) {
+  const below = eb.and([eb('reason', '>=', `${reason}.`), eb('reason', '<', `${reason}/`)]);
+  return eb.or([eb('reason', '=', reason), below]);
+}
+
+type TextColumn = 'principal' | 'action' | 'repository' | 'outcome' | 'digest' | 'address' | 'request_id';
 
 /** What was asked for, by column. An empty text was asked for, too. */
 function wantedTexts(query: RecordQuery): readonly (readonly [TextColumn, string])[] {
@@ -62,6 +70,7 @@ function wantedTexts(query: RecordQuery): readonly (readonly [TextColumn, string
     ['outcome', query.outcome],
     ['digest', query.digest],
     ['address', query.address],
+    ['request_id', query.requestId],
   ];
   return all.flatMap(([column, text]) => (text === undefined ? [] : [[column, text] as const]));
 }

@@ -1,4 +1,4 @@
-import type { Kysely } from 'kysely';
+import type { GeneratedAlways, Kysely } from 'kysely';
 import type { AccessRecord } from '../audit/index.ts';
 import type { Account } from '../auth/index.ts';
 import type { BlobOwner } from '../content/index.ts';
@@ -213,6 +213,9 @@ interface RecordsTable {
   repository: string | null;
   digest: string | null;
   address: string | null;
+  /** These two are parts of `record`. */
+  reason: GeneratedAlways<string | null>;
+  request_id: GeneratedAlways<string>;
   record: JsonText<AccessRecord>;
 }
 

@@ -254,7 +254,11 @@ policies:
         /redis\.passwordFile: given beside password/,
       ],
       ['Redis has a password and no URL', 'redis: {password: a}', /redis: url is missing/],
-      ['a Redis URL carries the password', 'redis: {url: "redis://:pw@a"}', /redis\.url: must be redis:/],
+      [
+        'a Redis URL carries the password',
+        'redis: {url: "redis://:pw@a"}',
+        /redis\.url: must be redis:.*, not redis:\/\/\(secret\)@a$/,
+      ],
       [
         'the database is not SQLite',
         'database: {url: "postgres://x/y"}',

@@ -51,6 +51,22 @@ export function recordIndexContract(implementation: string, open: OpenStore): vo
       assert.deepEqual(await index().search({ limit: 10 }), [whole, record(0)]);
     });
 
+    it('finds by reason, by the first parts of one, and by the request', async () => {
+      await index().append([
+        record(0, { reason: 'policy.secrets' }),
+        record(1, { reason: 'policy.scanned' }),
+        record(2, { reason: 'policyholder' }),
+        record(3),
+        record(4, { kind: 'completion', requestId: 'request-3' }),
+      ]);
+      assert.deepEqual(await found({ reason: 'policy' }), [1, 0]);
+      assert.deepEqual(await found({ reason: 'policy.secrets' }), [0]);
+      assert.deepEqual(await found({ reason: 'policy.' }), []);
+      assert.deepEqual(await found({ reason: '%' }), []);
+      assert.deepEqual(await found({ requestId: 'request-3' }), [4, 3]);
+      assert.deepEqual(await found({ requestId: 'request' }), []);
+    });
+
     it('takes a record again, as the log has it', async () => {
       await index().append([record(0, { action: 'push' }), record(1)]);
       await index().append([record(0, { action: 'delete' })]);

@@ -81,7 +81,7 @@ describe('a policy document', () => {
   });
 
   const cases: readonly (readonly [title: string, value: unknown, problem: RegExp])[] = [
-    ['that is no object', 'policies', /expected object/],
+    ['that is no object', 'policies', /^: must be a section with the keys policies$/],
     ['without policies', {}, /^policies: /],
     [
       'with an unknown key at the top',
@@ -124,7 +124,7 @@ describe('a policy document', () => {
       withRules({ vulnerabilities: { block: 'severe' } }),
       /vulnerabilities\.block: .*critical/,
     ],
-    ['with secrets: allow', withRules({ secrets: 'allow' }), /rules\.secrets: .*"block"/],
+    ['with secrets: allow', withRules({ secrets: 'allow' }), /rules\.secrets: must be block/],
     ['without any rule', withRules({}), /rules: needs at least one rule/],
     ['with an empty misconfiguration rule', withRules({ misconfiguration: {} }), /needs block .* or checks/],
     [

@@ -175,7 +175,12 @@ async function requireImage(
 
 export function requireRepository(text: string): Repository {
   const repository = parseRepository(text);
-  if (!repository) throw new ApiProblem(400, 'DG_INPUT_INVALID', 'repository: malformed name');
+  if (!repository)
+    throw new ApiProblem(
+      400,
+      'DG_INPUT_INVALID',
+      'repository: must be parts of a-z 0-9 with single . _ - or __ between, joined by /, such as team/app',
+    );
   return repository;
 }
 

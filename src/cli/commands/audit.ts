@@ -16,6 +16,8 @@ interface SearchOptions {
   readonly outcome?: string;
   readonly digest?: string;
   readonly address?: string;
+  readonly reason?: string;
+  readonly decision?: string;
   readonly since?: string;
   readonly until?: string;
   readonly limit: string;
@@ -36,13 +38,15 @@ export function addAuditCommands(program: Command, context: CommandContext): voi
     .option('--outcome <outcome>', 'allowed or refused')
     .option('--digest <digest>', 'which content')
     .option('--address <address>', 'from where')
+    .option('--reason <reason>', 'why, or the first part of it: policy, policy.secrets, grant, limit')
+    .option('--decision <id>', 'the decision that a refusal ends with')
     .option('--since <time>', 'from then on: a duration back (2h, 7d) or a UTC instant')
     .option('--until <time>', 'before then, the same way')
     .option('--limit <count>', 'at most so many (1 to 1000)', '50')
     .addHelpText(
       'after',
       '\nA decision is written before its answer leaves; the completion that follows a transfer says how it ended.' +
-        '\n\nExamples:\n  dockgate audit search --outcome refused --since 24h' +
+        '\n\nExamples:\n  dockgate audit search --outcome refused --reason policy --since 24h' +
         '\n  dockgate audit search --user alice --action pull --repository team/app --json',
     )
     .action((options: SearchOptions, command: Command) =>
@@ -71,9 +75,10 @@ export function addAuditCommands(program: Command, context: CommandContext): voi
 }
 
 async function search({ client }: Invocation, options: SearchOptions): Promise<Printed> {
-  const { since, until, ...same } = options;
+  const { since, until, decision, ...same } = options;
   const value = await client.get('/audit/records', {
     ...same,
+    requestId: decision,
     since: isoOf('--since', since),
     until: isoOf('--until', until),
   });

@@ -64,7 +64,8 @@ function loadApp() {
   return import('../../app/index.ts');
 }
 
-function serverOptions(command: Command): Command {
+/** The flags of `serve`, for every command that reads what a server would. */
+export function serverOptions(command: Command): Command {
   const collect = (value: string, before: readonly string[] = []) => [...before, value];
   return command
     .option('--config <file>', 'configuration (default: config/dockgate.yaml if there)')

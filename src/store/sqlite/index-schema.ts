@@ -33,4 +33,14 @@ export const INDEX_MIGRATIONS: readonly Migration[] = [
       'create index records_by_address on records (address, leaf) where address is not null',
     ],
   },
+  {
+    // Read from the record itself, so that records indexed before this have them, too.
+    name: 'reason and request',
+    statements: [
+      "alter table records add column reason text as (record ->> '$.reason') virtual",
+      "alter table records add column request_id text as (record ->> '$.requestId') virtual",
+      'create index records_by_reason on records (reason, leaf) where reason is not null',
+      'create index records_by_request on records (request_id, leaf)',
+    ],
+  },
 ];
