@@ -416,6 +416,20 @@ export const GUARDS: readonly Guard[] = [
     tests: ['test/content/stored.test.ts'],
   },
   {
+    guard: 'S-18: a damaged file is never poured whole',
+    file: 'src/content/hashed-files.ts',
+    replace: 'isLast && digestFrom(hash, algorithmOf(digest)) === digest;',
+    with: 'true;',
+    tests: ['test/content/pour.test.ts'],
+  },
+  {
+    guard: 'a piece is not overwritten while it is on its way',
+    file: 'src/content/hashed-files.ts',
+    replace: '[buffer, other] = [other, buffer];',
+    with: '',
+    tests: ['test/content/pour.test.ts'],
+  },
+  {
     guard: 'S-18: a file that was changed is hashed again',
     file: 'src/content/stored.ts',
     replace: 'if (known.get(digest) === identity)',

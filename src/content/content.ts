@@ -18,7 +18,7 @@ import {
 } from './files.ts';
 import { createFills } from './fills.ts';
 import type { Fill } from './shared-fill.ts';
-import { createStored } from './stored.ts';
+import { createStored, type Pourable } from './stored.ts';
 
 /**
  * Files by digest, shared by the cache and the embedded registry. Every process of a node may open it.
@@ -42,6 +42,8 @@ export interface Content {
     digest: Digest,
     range?: ByteRange,
   ): Promise<{ readonly size: number; readonly stream: Readable } | undefined>;
+  /** As `open`, for who sends it on: the memory of each piece is used again, so nothing of it may be kept. */
+  openToPour(digest: Digest, range?: ByteRange): Promise<Pourable | undefined>;
   /**
    * Small content whole, from memory or disk, verified against the digest when it comes from disk.
    * @returns `undefined` when it is not there, larger than `bytesMax`, or damaged (then it is removed).
@@ -107,6 +109,7 @@ export async function openContent(
   return {
     read,
     open: (digest, range) => stored.open(digest, range),
+    openToPour: (digest, range) => stored.openToPour(digest, range),
     verify: (digest) => stored.verify(digest),
     list: () => listFiles(places),
     adopt: (path, digest) => orUnavailable(publish(places, path, digest, clock.nowMs())),

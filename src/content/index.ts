@@ -5,6 +5,7 @@ export { digestOf } from './digests.ts';
 export { ContentUnavailable, orUnavailable } from './faults.ts';
 export { sweepTemporary } from './files.ts';
 export { collectGarbage } from './garbage.ts';
+export type { TakePiece } from './hashed-files.ts';
 export { hashFile } from './hashed-files.ts';
 export type {
   BlobOwner,
@@ -19,4 +20,5 @@ export type {
   UploadProgress,
 } from './ports.ts';
 export type { Fill } from './shared-fill.ts';
+export type { Pourable } from './stored.ts';
 export { takeManifest } from './take-manifest.ts';

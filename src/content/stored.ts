@@ -7,7 +7,15 @@ import { algorithmOf, type ByteRange, type Digest } from '../oci/index.ts';
 import { isContentOf } from './digests.ts';
 import { orUnavailable } from './faults.ts';
 import { openPublished, type Places, removeFile } from './files.ts';
-import { hashFile, identityOf, streamHashed, streamKnown } from './hashed-files.ts';
+import {
+  hashFile,
+  identityOf,
+  pourFile,
+  pourHashed,
+  streamHashed,
+  streamKnown,
+  type TakePiece,
+} from './hashed-files.ts';
 
 /** Published files, served only as what their digests say; one that is not is removed. */
 export interface Stored {
@@ -16,10 +24,22 @@ export interface Stored {
     digest: Digest,
     range: ByteRange | undefined,
   ): Promise<{ readonly size: number; readonly stream: Readable } | undefined>;
+  /** The same, to be poured instead. */
+  openToPour(digest: Digest, range: ByteRange | undefined): Promise<Pourable | undefined>;
   read(digest: Digest, bytesMax: number): Promise<Uint8Array | undefined>;
   verify(digest: Digest): Promise<boolean | undefined>;
   /** Says that an open file, under its final name already, was hashed and is right. */
   trust(digest: Digest, file: FileHandle): Promise<void>;
+}
+
+/** Open content on its way to who sends it on. It is poured once, which closes it. */
+export interface Pourable {
+  readonly size: number;
+  /**
+   * Gives it piece by piece; the last one only when it is known to be right.
+   * @throws what `take` rejects with, or why there is no more of it.
+   */
+  pour(take: TakePiece): Promise<void>;
 }
 
 interface Opened {
@@ -63,27 +83,46 @@ export function createStored(
     }
   };
 
+  /** Opens it and says whether it is right already, or must be hashed while it is read whole. */
+  const openChecked = async (
+    digest: Digest,
+    range: ByteRange | undefined,
+  ): Promise<(Opened & { readonly size: number; readonly isKnown: boolean }) | undefined> => {
+    const opened = await openPublished(places, digest);
+    if (!opened) return undefined;
+    const size = Number(opened.stats.size);
+    const identity = identityOf(opened.stats);
+    if (known.get(digest) === identity) return { ...opened, size, isKnown: true };
+    if (!range) return { ...opened, size, isKnown: false };
+    try {
+      const isRight = await singleFlight(`${digest} ${identity}`, () => check(digest, opened));
+      if (isRight) return { ...opened, size, isKnown: true };
+    } catch (error) {
+      await opened.file.close();
+      throw error;
+    }
+    await opened.file.close();
+    return undefined;
+  };
+
   return {
     async open(digest, range) {
-      const opened = await openPublished(places, digest);
+      const opened = await openChecked(digest, range);
       if (!opened) return undefined;
-      const { file, stats } = opened;
-      const size = Number(stats.size);
-      const identity = identityOf(stats);
-      if (known.get(digest) === identity) return { size, stream: streamKnown(file, range) };
-      if (!range) {
-        const ended = (isRight: boolean) => conclude(digest, opened, isRight);
-        return { size, stream: streamHashed({ file, size, digest }, ended) };
-      }
-      try {
-        const isRight = await singleFlight(`${digest} ${identity}`, () => check(digest, opened));
-        if (isRight) return { size, stream: streamKnown(file, range) };
-      } catch (error) {
-        await file.close();
-        throw error;
-      }
-      await file.close();
-      return undefined;
+      const { file, size, isKnown } = opened;
+      if (isKnown) return { size, stream: streamKnown(file, range) };
+      const ended = (isRight: boolean) => conclude(digest, opened, isRight);
+      return { size, stream: streamHashed({ file, size, digest }, ended) };
+    },
+
+    async openToPour(digest, range) {
+      const opened = await openChecked(digest, range);
+      if (!opened) return undefined;
+      const { file, size, isKnown } = opened;
+      const span = range ?? { first: 0, last: size - 1 };
+      if (isKnown) return { size, pour: (take) => pourFile(file, span, take) };
+      const ended = (isRight: boolean) => conclude(digest, opened, isRight);
+      return { size, pour: (take) => pourHashed({ file, size, digest }, take, ended) };
     },
 
     read: (digest, bytesMax) =>

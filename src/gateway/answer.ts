@@ -1,12 +1,13 @@
 import type { Readable } from 'node:stream';
+import type { Pourable } from '../content/index.ts';
 import { errorBody, type Refusal } from '../oci/index.ts';
 
 /** What goes back to the client: built by the handlers, written by `respond.ts` alone. */
 export interface Answer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  /** Bytes are sent whole; a stream is sent with back-pressure and must give exactly Content-Length bytes. */
-  readonly body?: Uint8Array | Readable;
+  /** Bytes are sent whole; the others with back-pressure, and they must give exactly Content-Length bytes. */
+  readonly body?: Uint8Array | Readable | Pourable;
 }
 
 export function refusalAnswer(refusal: Refusal): Answer {

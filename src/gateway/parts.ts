@@ -12,7 +12,7 @@ export interface GatewayParts {
   readonly directory: Pick<Directory, 'can' | 'visibleTo'>;
   readonly audit: Audit;
   readonly verdicts: Pick<Verdicts, 'verdictFor' | 'admitsBlob' | 'admitsPending'>;
-  readonly content: Pick<Content, 'find' | 'open' | 'read' | 'put' | 'fill'>;
+  readonly content: Pick<Content, 'find' | 'openToPour' | 'read' | 'put' | 'fill'>;
   readonly links: LinkReads;
   readonly linkWrites: LinkWrites;
   readonly facts: Pick<FactWrites, 'seeDigest'>;

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import type { Pourable } from '../content/index.ts';
 import {
   type ByteRange,
   type Digest,
@@ -154,27 +155,27 @@ async function openBlob(
   range: ByteRange | undefined,
 ): Promise<Answer | Refusal> {
   const { repository, digest } = call.route;
-  const stream = await openStream(call, parts, size, range);
-  if (!stream) return blobUnknown(repository, digest);
+  const body = await openBody(call, parts, size, range);
+  if (!body) return blobUnknown(repository, digest);
   const length = range ? range.last - range.first + 1 : size;
   const headers: Record<string, string> = {
     ...blobHead(digest, size).headers,
     'content-length': String(length),
   };
   if (range) headers['content-range'] = `bytes ${range.first}-${range.last}/${size}`;
-  return { status: range ? 206 : 200, headers, body: stream };
+  return { status: range ? 206 : 200, headers, body };
 }
 
 /** From the content store, else from the registry through one fill that every caller shares. */
-async function openStream(
+async function openBody(
   call: CallOf<'blob'>,
   parts: GatewayParts,
   size: number,
   range: ByteRange | undefined,
-): Promise<Readable | undefined> {
+): Promise<Pourable | Readable | undefined> {
   const { repository, digest } = call.route;
-  const kept = await parts.content.open(digest, range);
-  if (kept) return kept.stream;
+  const kept = await parts.content.openToPour(digest, range);
+  if (kept) return kept;
   const located = parts.sources.locate(repository);
   if (!located || located.source.kind === 'origin') return undefined;
   const fill = await parts.content.fill(digest, size, async () => {

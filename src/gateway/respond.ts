@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { Readable, Transform } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
+import { Readable } from 'node:stream';
+import type { Pourable, TakePiece } from '../content/index.ts';
 import type { Answer } from './answer.ts';
 import type { Exchange } from './exchange.ts';
 
@@ -35,35 +35,66 @@ export async function respond(
   const isEarly = !request.complete;
   const last = isEarly ? { connection: 'close' } : {};
   response.writeHead(answer.status, { ...STANDING_HEADERS, ...answer.headers, ...last });
-  if (answer.body instanceof Readable) return stream(response, answer.body);
+  const { body } = answer;
+  if (body !== undefined && !(body instanceof Uint8Array)) return transfer(response, answer, body);
   if (isEarly && !isBodyHeldBack) {
     // All of the answer is out before the rest of the body is waited for.
     response.flushHeaders();
-    if (answer.body !== undefined) response.write(answer.body);
+    if (body !== undefined) response.write(body);
     await drain(request);
     response.end();
   } else {
-    response.end(answer.body);
+    response.end(body);
   }
-  return { isTransfer: false, bytes: answer.body?.length ?? 0, isAborted: false };
+  return { isTransfer: false, bytes: body?.length ?? 0, isAborted: false };
 }
 
-async function stream(response: ServerResponse, body: Readable): Promise<Sent> {
+/** Sends content piece by piece, the next when the one before is out. */
+async function transfer(
+  response: ServerResponse,
+  { headers }: Answer,
+  body: Readable | Pourable,
+): Promise<Sent> {
+  const bytesDue = Number(headers['content-length']);
   let bytes = 0;
-  const counter = new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      bytes += chunk.length;
-      done(null, chunk);
-    },
-  });
+  const send = createSend(response);
+  const take: TakePiece = async (piece) => {
+    await send(piece);
+    bytes += piece.length;
+  };
   try {
-    await pipeline(body, counter, response);
-    return { isTransfer: true, bytes, isAborted: false };
+    if (body instanceof Readable) await pourStream(body, response, take);
+    else await body.pour(take);
+    if (bytes !== bytesDue) throw new Error(`${bytes} bytes came of ${bytesDue}`);
+    response.end();
   } catch {
-    // Either side hung up or the content failed its check; pipeline has destroyed the socket, and the completion
-    // record says how far it came.
-    return { isTransfer: true, bytes, isAborted: true };
+    // Either side hung up or the content failed its check. What is not whole must not look so.
+    response.destroy();
   }
+  // A client that has all it asked for may hang up before we have said the last word.
+  return { isTransfer: true, bytes, isAborted: bytes !== bytesDue };
+}
+
+async function pourStream(body: Readable, response: ServerResponse, take: TakePiece): Promise<void> {
+  // Whoever fills the stream may give nothing for long: it is told at once that nobody waits any more.
+  response.once('close', () => body.destroy());
+  for await (const piece of body) await take(piece);
+}
+
+/** @returns gives a piece to the connection; resolves when it is out, rejects when the connection has ended. */
+function createSend(response: ServerResponse): TakePiece {
+  let isClosed = response.destroyed;
+  let hangUp = (): void => {};
+  response.once('close', () => {
+    isClosed = true;
+    hangUp();
+  });
+  return (piece) =>
+    new Promise((resolve, reject) => {
+      hangUp = () => reject(new Error('the client hung up'));
+      if (isClosed) hangUp();
+      else response.write(piece, (error) => (error ? reject(error) : resolve()));
+    });
 }
 
 /** Reads what is left of a body and throws it away, until its end, the connection's, or the limits. */
