@@ -101,7 +101,7 @@ export const schema = section('', {
     default: 'dockgate',
   }),
   node: setting({
-    doc: 'This node in the access log. Changing it begins a new log.',
+    doc: 'This node in the access log. A log keeps its name: to change it, move `audit` in the data directory aside first.',
     ...text('a-z 0-9 . _ -, at most 63', (value) => /^[a-z0-9][a-z0-9._-]{0,62}$/.test(value)),
     default: 'node1',
   }),
