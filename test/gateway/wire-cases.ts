@@ -19,7 +19,7 @@ export interface WireCase {
 const HEX = 'a'.repeat(64);
 const HOST = 'Host: localhost';
 const MANIFEST = '/v2/pub/app/manifests/latest';
-export const AUTHORIZED = 'Authorization: Bearer {token}';
+const AUTHORIZED = 'Authorization: Bearer {token}';
 const SMUGGLED = `GET /v2/secret/app/manifests/latest HTTP/1.1\r\n${HOST}\r\n\r\n`;
 
 function request(method: string, target: string, headers: readonly string[] = [], body = ''): string {
