@@ -4,6 +4,7 @@ import { Readable } from 'node:stream';
 import type { AuditEntry } from '../../src/audit/index.ts';
 import type { Identity } from '../../src/auth/index.ts';
 import { silentLogger, systemClock, systemRandom } from '../../src/base/index.ts';
+import type { Source } from '../../src/content/index.ts';
 import { createGateway, createSources, createUploadSessions } from '../../src/gateway/index.ts';
 import type { GatewayParts } from '../../src/gateway/parts.ts';
 import { type Digest, parseRepository, type Repository } from '../../src/oci/index.ts';
@@ -11,7 +12,10 @@ import type { Verdict } from '../../src/policy/index.ts';
 import { type BuiltImage, buildImage } from '../support/image.ts';
 
 /** The parts that a test replaces, by name; of each part only the members it names. */
-export type Replaced = { readonly [Part in keyof GatewayParts]?: Partial<GatewayParts[Part]> };
+export type Replaced = { readonly [Part in keyof GatewayParts]?: Partial<GatewayParts[Part]> } & {
+  /** The one registry. */
+  readonly source?: Partial<Source>;
+};
 
 export interface BenchAnswer {
   readonly status: number;

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { Readable } from 'node:stream';
 import { AuditUnavailable } from '../../src/audit/index.ts';
-import { Fault } from '../../src/oci/index.ts';
+import { Fault, parseRepository, type Repository } from '../../src/oci/index.ts';
 import { until } from '../cluster/until.ts';
 import { type BuiltImage, buildImage, digestOf } from '../support/image.ts';
 import { type GatewayBench, type Replaced, startGatewayBench, verdictOf } from './bench.ts';
@@ -380,8 +380,7 @@ describe('the promises of the gateway', () => {
     const movesTagAfterFirstRead = { resolve: async () => (asked++ === 0 ? image.digest : other) };
     const judged: string[] = [];
     const { ask, records } = await bench({
-      // The bench's one registry, which is no part of the gateway.
-      ...{ source: movesTagAfterFirstRead },
+      source: movesTagAfterFirstRead,
       verdicts: {
         verdictFor: async (_repository, digest) => {
           judged.push(digest);
@@ -413,4 +412,81 @@ describe('the promises of the gateway', () => {
       calls.join(),
     );
   });
+
+  it('T-27: a mount asks for the right to pull there before anything else', async () => {
+    const { ask, calls } = await bench({
+      directory: {
+        can: async (_identity, action, repository) =>
+          action === 'pull' && repository === 'secret/app'
+            ? { isAllowed: false, lacks: 'grant' }
+            : { isAllowed: true, because: 'local' },
+      },
+    });
+    assert.equal((await ask('POST', `${UPLOADS}?mount=${layer}&from=secret/app`)).status, 202);
+    assert.ok(!calls.includes('verdicts.admitsBlob') && !calls.includes('source.mount'));
+    assert.equal((await ask('POST', `${UPLOADS}?mount=${layer}&from=team/base`)).status, 201);
+  });
+
+  it('a mount that the registry does not make is recorded as the upload that begins instead', async () => {
+    const { ask, records } = await bench({ source: { mount: async () => undefined } });
+    assert.equal((await ask('POST', `${UPLOADS}?mount=${layer}&from=team/base`)).status, 202);
+    assert.deepEqual(
+      records.map(({ kind, outcome, status, reason }) => [kind, outcome, status, reason]),
+      [
+        ['decision', 'allowed', 201, undefined],
+        ['completion', 'allowed', 202, 'outcome.other'],
+      ],
+    );
+  });
+
+  it("T-33: an upload is its beginner's alone", async () => {
+    const { ask } = await bench({
+      authenticator: {
+        authenticate: async ({ authorization = '' }) => ({
+          ok: true,
+          identity: {
+            principal: { kind: 'user', id: authorization, name: authorization },
+            via: 'basic',
+            scopes: undefined,
+          },
+        }),
+      },
+      source: { findUpload: async () => ({ state: 's', offset: 0 }) },
+    });
+    const begun = await ask('POST', UPLOADS, { headers: { authorization: 'a' } });
+    const { pathname } = new URL(String(begun.headers.location));
+    assert.equal((await ask('GET', pathname, { headers: { authorization: 'b' } })).status, 404);
+    assert.equal((await ask('GET', pathname, { headers: { authorization: 'a' } })).status, 204);
+    const elsewhere = pathname.replace('/team/app/', '/team/other/');
+    assert.equal((await ask('GET', elsewhere, { headers: { authorization: 'a' } })).status, 404);
+  });
+
+  it('T-30: the catalog leaves out what the caller may not list', async () => {
+    const { ask } = await bench({
+      directory: { visibleTo: async () => (repository) => repository === 'team/app' },
+      source: { listRepositories: async () => repositories('secret/app', 'team/app') },
+    });
+    assert.equal((await ask('GET', '/v2/_catalog')).body, '{"repositories":["team/app"]}');
+  });
+
+  it('a body that is refused before its end is the last of its connection', async () => {
+    const { port } = await bench();
+    const socket = connect(port, '127.0.0.1');
+    let received = '';
+    socket.on('data', (chunk) => {
+      received += chunk.toString('latin1');
+    });
+    socket.write(
+      `PUT ${MANIFEST} HTTP/1.1\r\nHost: x\r\nAuthorization: Basic x\r\nContent-Length: 9000000\r\n\r\n{`,
+    );
+    await until(() => received.includes('SIZE_INVALID'));
+    assert.match(received, /^HTTP\/1\.1 413 .*\r\nconnection: close\r\n/is);
+    socket.end('x'.repeat(8_999_999));
+    await once(socket, 'close');
+    assert.equal(received.match(/HTTP\/1\.1/g)?.length, 1);
+  });
 });
+
+function repositories(...names: readonly string[]): readonly Repository[] {
+  return names.map((name) => parseRepository(name) ?? assert.fail(name));
+}

@@ -37,7 +37,10 @@ export interface RawOptions {
 const WAIT_MS_MAX = 10_000;
 
 /** A TLS connection on which any bytes can be sent: no HTTP client writes what an attacker does. */
-export async function connectRaw(server: Dockgate, options: RawOptions = {}): Promise<RawConnection> {
+export async function connectRaw(
+  server: Pick<Dockgate, 'port' | 'ca'>,
+  options: RawOptions = {},
+): Promise<RawConnection> {
   const tcp = connectTcp({
     host: '127.0.0.1',
     port: server.port,
