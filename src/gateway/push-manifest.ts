@@ -78,7 +78,7 @@ async function readManifest(
   const bytes = await readBody(call.request, MANIFEST_BYTES_MAX);
   if (!bytes) {
     const message = `dockgate: a manifest may have at most ${MANIFEST_BYTES_MAX} bytes`;
-    return refuse('SIZE_INVALID', message, { status: 413, headers: { connection: 'close' } });
+    return refuse('SIZE_INVALID', message, { status: 413 });
   }
   const parsed = takeManifest(bytes, mediaTypeOf(header(call, 'content-type')));
   if (!parsed.ok) return refuse('MANIFEST_INVALID', `dockgate: ${parsed.problem}`);
