@@ -77,7 +77,9 @@ async function transfer(
 
 async function pourStream(body: Readable, response: ServerResponse, take: TakePiece): Promise<void> {
   // Whoever fills the stream may give nothing for long: it is told at once that nobody waits any more.
-  response.once('close', () => body.destroy());
+  const giveUp = () => body.destroy();
+  if (response.destroyed) giveUp();
+  response.once('close', giveUp);
   for await (const piece of body) await take(piece);
 }
 

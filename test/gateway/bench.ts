@@ -1,10 +1,9 @@
 import { once } from 'node:events';
 import { createServer, request as httpRequest, type Server } from 'node:http';
-import { Readable } from 'node:stream';
 import type { AuditEntry } from '../../src/audit/index.ts';
 import type { Identity } from '../../src/auth/index.ts';
 import { silentLogger, systemClock, systemRandom } from '../../src/base/index.ts';
-import type { Source } from '../../src/content/index.ts';
+import type { Source, TakePiece } from '../../src/content/index.ts';
 import { createGateway, createSources, createUploadSessions } from '../../src/gateway/index.ts';
 import type { GatewayParts } from '../../src/gateway/parts.ts';
 import { type Digest, parseRepository, type Repository } from '../../src/oci/index.ts';
@@ -133,7 +132,10 @@ function usualParts(image: BuiltImage, records: AuditEntry[]): Readonly<Record<s
     },
     content: {
       find: async () => ({ size: layer.bytes.length }),
-      open: async () => ({ size: layer.bytes.length, stream: Readable.from([layer.bytes]) }),
+      openToPour: async () => ({
+        size: layer.bytes.length,
+        pour: (take: TakePiece) => take(Buffer.from(layer.bytes)),
+      }),
       read: async () => manifest,
     },
     links: {

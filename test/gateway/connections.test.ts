@@ -194,7 +194,7 @@ describe('connections', function () {
     ['bytes=-3', 206, () => [size() - 3, size()]],
     ['bytes=10-', 206, () => [10, size()]],
     ['bytes=0-99999999999', 206, () => [0, size()]],
-    ['bytes=5-2', 200, () => [0, size()]],
+    ['bytes=5-2', 416, () => [0, 0]],
     ['bytes=a-b', 200, () => [0, size()]],
     ['items=0-1', 200, () => [0, size()]],
     ['bytes=0-0,2-2', 200, () => [0, size()]],

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { Readable } from 'node:stream';
 import { AuditUnavailable } from '../../src/audit/index.ts';
 import { Fault, parseRepository, type Repository } from '../../src/oci/index.ts';
 import { until } from '../cluster/until.ts';
@@ -32,7 +31,7 @@ const ACTS: readonly {
   readonly body?: () => Uint8Array;
   readonly act: string;
 }[] = [
-  { title: 'a blob', method: 'GET', path: () => `/v2/team/app/blobs/${layer}`, act: 'content.open' },
+  { title: 'a blob', method: 'GET', path: () => `/v2/team/app/blobs/${layer}`, act: 'content.openToPour' },
   {
     title: 'a HEAD that keeps a blob',
     method: 'HEAD',
@@ -209,7 +208,7 @@ describe('the promises of the gateway', () => {
     }
 
     it('after the record: its outcome is recorded as a completion, with who and where', async () => {
-      const { ask, records } = await bench({ content: { open: failsWith(new StoreAway()) } });
+      const { ask, records } = await bench({ content: { openToPour: failsWith(new StoreAway()) } });
       assert.equal((await ask('GET', `/v2/team/app/blobs/${layer}`)).status, 503);
       assert.deepEqual(
         records.map(({ kind, outcome, status, reason, repository, principal }) => [
@@ -232,15 +231,12 @@ describe('the promises of the gateway', () => {
       const { ask, records } = await bench({
         content: {
           find: async () => ({ size: 2000 }),
-          open: async () => ({
+          openToPour: async () => ({
             size: 2000,
-            stream: Readable.from(
-              (async function* () {
-                yield half;
-                await new Promise((resolve) => setTimeout(resolve, 20));
-                throw new StoreAway();
-              })(),
-            ),
+            async pour(take) {
+              await take(half);
+              throw new StoreAway();
+            },
           }),
         },
       });
@@ -255,7 +251,7 @@ describe('the promises of the gateway', () => {
       const { ask } = await bench({
         content: {
           find: async () => ({ size: 2000 }),
-          open: async () => ({ size: 2000, stream: Readable.from([Buffer.alloc(1000)]) }),
+          openToPour: async () => ({ size: 2000, pour: (take) => take(Buffer.alloc(1000)) }),
         },
       });
       const answer = await ask('GET', `/v2/team/app/blobs/${layer}`).catch((error: unknown) => error);
@@ -308,7 +304,7 @@ describe('the promises of the gateway', () => {
             assert.ok(answer.body.includes(`"code":"${code}"`), answer.body);
           }
         }
-        assert.ok(!calls.includes('content.open'));
+        assert.ok(!calls.includes('content.openToPour'));
       });
     }
 
