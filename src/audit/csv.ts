@@ -28,6 +28,7 @@ const COLUMNS: readonly (readonly [
   ['findings', (record) => record.verdict?.reasons.flatMap(({ findings }) => findings).join(' ')],
   ['bytes', (record) => record.bytes],
   ['durationMs', (record) => record.durationMs],
+  ['isTransfer', (record) => record.isTransfer],
   ['isAborted', (record) => record.isAborted],
   ['count', (record) => record.count],
   ['note', (record) => record.note],

@@ -49,6 +49,7 @@ const ENTRY_FIELDS = [
   'digest',
   'because',
   'verdict',
+  'isTransfer',
   'change',
   'bytes',
   'durationMs',

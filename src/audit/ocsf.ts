@@ -121,8 +121,8 @@ function resourcesOf({ repository, reference, digest }: AccessRecord): unknown {
 }
 
 function unmappedOf(record: AccessRecord): unknown {
-  const { kind, because, verdict, change, isAborted, bytes, principal } = record;
-  return withoutAbsent({ kind, via: principal?.via, because, verdict, change, isAborted, bytes });
+  const { kind, because, verdict, change, isTransfer, isAborted, bytes, principal } = record;
+  return withoutAbsent({ kind, via: principal?.via, because, verdict, change, isTransfer, isAborted, bytes });
 }
 
 function withoutAbsent(fields: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {

@@ -16,11 +16,13 @@ import {
 import { leafHash } from './merkle.ts';
 import { parseVerifierKey, printVerifierKey, type Signer, type Verifier } from './note.ts';
 import { advance, openPositions, type Position, type Positions } from './positions.ts';
+import { createTransfers, openTransfers, type Transfers } from './transfers.ts';
 import { createTree, TILE_WIDTH } from './tree.ts';
 
 export interface OpenedLog {
   readonly head: LogHead;
   readonly positions: Positions;
+  readonly transfers: Transfers;
 }
 
 /**
@@ -45,7 +47,8 @@ export async function openLog(log: string, signer: Signer): Promise<OpenedLog> {
     const head = await readHead(log, checkpoint.size);
     if (!head.tree.root().equals(checkpoint.root))
       throw new LogDamaged('the tiles do not lead to the checkpoint');
-    return { head, positions: await findPositions(log, checkpoint.size, verifier) };
+    const positions = await findPositions(log, checkpoint.size, verifier);
+    return { head, positions, transfers: await openTransfers(log, checkpoint.size, verifier) };
   } catch (error) {
     if (!(error instanceof LogDamaged)) throw error;
     throw new StartError(`${log}: damaged (${error.message}); run: dockgate audit verify`);
@@ -74,7 +77,11 @@ async function makeLog(log: string, signer: Signer): Promise<OpenedLog> {
     throw new StartError(`${log}: the checkpoint was removed; run: dockgate audit verify`);
   const tree = createTree();
   await writeLogFile(log, CHECKPOINT_FILE, signCheckpoint({ size: 0, root: tree.root() }, signer));
-  return { head: { tree, lines: [] }, positions: { size: 0, writers: new Map() } };
+  return {
+    head: { tree, lines: [] },
+    positions: { size: 0, writers: new Map() },
+    transfers: createTransfers(),
+  };
 }
 
 async function readHead(log: string, size: number): Promise<LogHead> {

@@ -40,6 +40,8 @@ export interface AuditEntry {
       readonly findings: readonly string[];
     }[];
   };
+  /** The body of the answer is streamed: a completion of the same request says how that ended. */
+  readonly isTransfer?: boolean;
   /** Administration: what changed. */
   readonly change?: { readonly before?: unknown; readonly after?: unknown };
   /** Completions and summaries. */

@@ -87,6 +87,10 @@ const FIELDS: Readonly<Record<keyof AuditEntry, JsonSchema>> = {
   digest: text('content the reference was resolved to, or the blob'),
   because: text('the grant or rule that decided'),
   verdict: VERDICT,
+  isTransfer: {
+    type: 'boolean',
+    description: 'the body is streamed: a completion of the same request says how that ended',
+  },
   change: CHANGE,
   bytes: number('bytes of the body that left, or of what a system record is about'),
   durationMs: number('milliseconds from the request to the end of the transfer'),

@@ -28,7 +28,7 @@ export interface SequencerParts {
   readonly key: LogKey;
   readonly index: RecordIndexWrites;
   /** Where the sequencer's own records go. */
-  readonly audit: Pick<Audit, 'note'>;
+  readonly audit: Pick<Audit, 'note' | 'complete'>;
 }
 
 export interface Sequencer {
@@ -68,6 +68,7 @@ export async function openSequencer(options: SequencerOptions, parts: SequencerP
         stop();
         // A last failure is logged; what could not be signed waits for the next start.
         await steps.step().catch(() => undefined);
+        await steps.keepTransfers();
         await lock.release();
       },
     };

@@ -43,7 +43,8 @@ function hasDecision(value: Fields): boolean {
 function hasOptions(value: Fields): boolean {
   if (!TEXTS.every((key) => isAbsentOr(value[key], 'string'))) return false;
   if (!NUMBERS.every((key) => value[key] === undefined || Number.isFinite(value[key]))) return false;
-  const { isAborted, principal, client, verdict, change } = value;
+  const { isTransfer, isAborted, principal, client, verdict, change } = value;
+  if (!isAbsentOr(isTransfer, 'boolean')) return false;
   if (!isAbsentOr(isAborted, 'boolean') || !(change === undefined || isObject(change))) return false;
   return isPrincipal(principal) && isClient(client) && isVerdict(verdict);
 }

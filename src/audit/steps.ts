@@ -18,14 +18,18 @@ import type { RecordIndexWrites } from './ports.ts';
 import { type Position, printPositions } from './positions.ts';
 import type { Audit } from './record.ts';
 import { fillIndex } from './search.ts';
+import { TRANSFERS_FILE, type Transfers, unknownOutcome } from './transfers.ts';
 import type { WalLine } from './wal.ts';
+
+/** The open transfers are kept after so many leaves: at most so many are looked through after a crash. */
+const KEEP_LEAVES = 10_000;
 
 export interface StepsParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
   readonly index: RecordIndexWrites;
-  readonly audit: Pick<Audit, 'note'>;
+  readonly audit: Pick<Audit, 'note' | 'complete'>;
   readonly signer: Signer;
 }
 
@@ -38,6 +42,10 @@ export class Steps {
   #head: LogHead;
   #writers: Map<string, Position>;
   #intake: Intake;
+  #transfers: Transfers;
+  #transfersKeptAt: number;
+  /** Request ids whose unknown outcome was recorded and is on its way into the log. */
+  readonly #told = new Set<string>();
   #running: Promise<void> = Promise.resolve();
   /** A step failed half way: only the disk knows which checkpoint counts. */
   #mustReopen = false;
@@ -56,6 +64,8 @@ export class Steps {
     this.#head = opened.head;
     this.#writers = new Map(opened.positions.writers);
     this.#intake = createIntake(this.#directory, this.#writers, parts.logger);
+    this.#transfers = opened.transfers;
+    this.#transfersKeptAt = this.size;
     this.#grownAtMs = parts.clock.monotonicMs();
   }
 
@@ -83,15 +93,18 @@ export class Steps {
       this.#parts.logger.error('access log not sequenced, will retry', { code: codeOf(error) }, error);
       throw error;
     }
+    this.#tellEnded();
     await this.#index();
+    if (this.size - this.#transfersKeptAt >= KEEP_LEAVES) await this.keepTransfers();
     this.#beat();
   }
 
   /** What was read and not appended is read again, from where the checkpoint on the disk stands. */
   async #reopen(): Promise<void> {
-    const { head, positions } = await openLog(this.#log, this.#parts.signer);
+    const { head, positions, transfers } = await openLog(this.#log, this.#parts.signer);
     this.#head = head;
     this.#writers = new Map(positions.writers);
+    this.#transfers = transfers;
     this.#intake = createIntake(this.#directory, this.#writers, this.#parts.logger);
     this.#mustReopen = false;
   }
@@ -119,11 +132,36 @@ export class Steps {
     const note = signCheckpoint({ size, root: head.tree.root() }, this.#parts.signer);
     await writeLogFile(this.#log, CHECKPOINT_FILE, note);
     this.#head = head;
+    let index = size - lines.length;
     for (const { record, bytes } of lines) {
+      this.#transfers.meet(index, record);
+      index += 1;
       this.#writers.set(record.writer, { seq: record.seq, leaf: leafHash(bytes) });
     }
     this.#grownAtMs = this.#parts.clock.monotonicMs();
     await removePartials(this.#log, files);
+  }
+
+  /** After the write-ahead files were taken up: what an earlier process of ours has told is then in the log. */
+  #tellEnded(): void {
+    const ended = this.#transfers.ended();
+    // What was told is in the log by now, and no transfer of that name is open any more.
+    if (ended.length === 0) this.#told.clear();
+    for (const decision of ended) {
+      if (this.#told.has(decision.requestId)) continue;
+      this.#told.add(decision.requestId);
+      this.#parts.audit.complete(unknownOutcome(decision));
+    }
+  }
+
+  /** Keeps where the open transfers are. It saves work at the next start and nothing else, so it may fail. */
+  async keepTransfers(): Promise<void> {
+    try {
+      await writeLogFile(this.#log, TRANSFERS_FILE, this.#transfers.print(this.size, this.#parts.signer));
+      this.#transfersKeptAt = this.size;
+    } catch (error) {
+      this.#parts.logger.warn('open transfers not kept', { code: codeOf(error) });
+    }
   }
 
   async #index(): Promise<void> {

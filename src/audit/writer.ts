@@ -109,6 +109,8 @@ class Writer {
       notesPerSecondAndAddress: options.notesPerSecondAndAddress ?? 10,
     };
     this.#notes = createNotes(limits, { ...parts, pass: (summary) => this.#enqueueOrCount(summary) });
+    // Whatever an earlier process of this writer had begun and not told the end of, has ended.
+    if (start.lastSeq > 0) this.#system('log.reopened', {});
     for (const { segment, bytes, sha256 } of start.torn) {
       const note = `segment ${segment} ended with ${bytes} bytes nobody was answered for, sha256:${sha256}`;
       this.#system('log.recovered', { bytes, reason: 'torn-tail', note });

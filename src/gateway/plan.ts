@@ -5,7 +5,7 @@ import type { Answer } from './answer.ts';
 /** What a decision adds to the record beside who asked and what for. */
 export type DecisionFacts = Pick<
   AuditEntry,
-  'action' | 'reason' | 'repository' | 'reference' | 'digest' | 'because' | 'verdict' | 'note'
+  'action' | 'reason' | 'repository' | 'reference' | 'digest' | 'because' | 'verdict' | 'isTransfer' | 'note'
 >;
 
 /**

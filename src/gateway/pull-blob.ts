@@ -132,7 +132,7 @@ async function planServedBlob(
     });
     return deny({ ...facts, reason: 'range.invalid' }, refusal);
   }
-  return allow(facts, range ? 206 : 200, () => openBlob(call, parts, size, range));
+  return allow({ ...facts, isTransfer: true }, range ? 206 : 200, () => openBlob(call, parts, size, range));
 }
 
 /** The manifest that names it is refused, or waits for its scan: then the client may come again. */

@@ -80,6 +80,7 @@ interface LabSequencerOptions {
   readonly intervalMs?: number;
   readonly index?: RecordIndexWrites;
   readonly note?: (entry: AuditEntry) => void;
+  readonly complete?: (entry: AuditEntry) => void;
   readonly keyPath?: string;
 }
 
@@ -104,7 +105,13 @@ export async function createLab(at?: string): Promise<Lab> {
       open.push(opened);
       return opened;
     },
-    async openSequencer({ node = 'n1', clock = systemClock, note = () => undefined, ...options } = {}) {
+    async openSequencer({
+      node = 'n1',
+      clock = systemClock,
+      note = () => undefined,
+      complete = note,
+      ...options
+    } = {}) {
       const key = await loadOrCreateLogKey(options.keyPath ?? join(directory, 'keys', 'log.pem'));
       const opened = await openSequencer(
         {
@@ -113,7 +120,14 @@ export async function createLab(at?: string): Promise<Lab> {
           intervalMs: options.intervalMs ?? NEVER_MS,
           heartbeatMs: options.heartbeatMs ?? NEVER_MS,
         },
-        { clock, random: systemRandom, logger, key, index: options.index ?? index, audit: { note } },
+        {
+          clock,
+          random: systemRandom,
+          logger,
+          key,
+          index: options.index ?? index,
+          audit: { note, complete },
+        },
       );
       open.push(opened);
       return opened;

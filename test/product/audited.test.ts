@@ -1,12 +1,16 @@
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
+import { request as httpsRequest } from 'node:https';
 import { join } from 'node:path';
+import { MiB } from '../../src/base/index.ts';
 import { buildGoCheck } from '../audit/go-check.ts';
 import { createRecordCheck } from '../audit/record-check.ts';
 import { type Dockgate, startDockgate } from '../support/dockgate.ts';
 import { buildImage } from '../support/image.ts';
 import { PLANTED_AWS_FILE } from '../support/planted.ts';
 import { createPusher } from '../support/pusher.ts';
+import { until } from '../support/until.ts';
 
 const PASSWORD = 'correct-horse-battery-9';
 
@@ -104,3 +108,58 @@ describe('the access log of a running server', function () {
     }
   });
 });
+
+describe('a pull whose worker is killed', function () {
+  this.timeout(180_000);
+  let server: Dockgate;
+  before(async () => {
+    server = await startDockgate({ workers: 1 });
+    await server.addUser('alice', PASSWORD, ['developer', '**']);
+  });
+  after(() => server.remove());
+
+  it('gets a completion that says its outcome is unknown, when the worker is there again (A-19, F-23)', async () => {
+    const basic = `alice:${PASSWORD}`;
+    const image = await buildImage({
+      config: { user: 'app' },
+      layers: [[{ path: 'big', data: randomBytes(24 * MiB) }]],
+      compression: 'none',
+    });
+    await createPusher(server, basic).push('team/app', image, 'v1');
+    assert.equal((await server.request('/v2/team/app/manifests/v1', { basic })).status, 200);
+    const { requestId, giveUp } = await beginPull(
+      server,
+      `/v2/team/app/blobs/${image.layers[0]?.digest}`,
+      basic,
+    );
+    for (const pid of await server.workers()) process.kill(pid, 'SIGKILL');
+    giveUp();
+    await until(async () => {
+      const lines = (await server.run(['audit', 'export', '--action', 'pull'])).trim().split('\n');
+      const records = lines
+        .map((line) => JSON.parse(line).record)
+        .filter((record) => record.requestId === requestId);
+      return (
+        records.length === 2 && records[1].kind === 'completion' && records[1].reason === 'outcome.unknown'
+      );
+    }, 'a completion of unknown outcome');
+  });
+});
+
+/** Asks for a blob and takes only its beginning. */
+function beginPull(
+  server: Dockgate,
+  path: string,
+  auth: string,
+): Promise<{ readonly requestId: unknown; readonly giveUp: () => void }> {
+  return new Promise((resolve, reject) => {
+    const options = { host: 'localhost', port: server.port, ca: server.ca, path, auth, agent: false };
+    const request = httpsRequest(options, (response) => {
+      response.once('data', () => response.pause());
+      response.on('error', () => undefined);
+      resolve({ requestId: response.headers['x-request-id'], giveUp: () => request.destroy() });
+    });
+    request.on('error', reject);
+    request.end();
+  });
+}
