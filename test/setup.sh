@@ -20,6 +20,27 @@ need buildah buildah
 need openssl openssl
 need git git
 need htpasswd apache2-utils
+
+# The conformance program of the distribution specification, built as a Go module into the user's cache. Without Go
+# its test is skipped and says so.
+build_conformance() {
+  version=$(cat "$(dirname "$0")/conformance/VERSION")
+  cache="${XDG_CACHE_HOME:-$HOME/.cache}/dockgate"
+  program="$cache/oci-conformance-$version"
+  [ ! -x "$program" ] && command -v go >/dev/null 2>&1 || return 0
+  echo "test/setup.sh: building the OCI conformance program $version" >&2
+  built=$(mktemp -d)
+  if GOBIN=$built GOFLAGS='' go install "github.com/opencontainers/distribution-spec/conformance@$version" \
+    >"$built/log" 2>&1; then
+    mkdir -p "$cache"
+    mv "$built/conformance" "$program"
+  else
+    tail -n 5 "$built/log" >&2
+    echo "test/setup.sh: could not build it, so its test will be skipped" >&2
+  fi
+  rm -rf "$built"
+}
+build_conformance
 [ -n "$missing" ] || exit 0
 
 if ! command -v apt-get >/dev/null 2>&1; then

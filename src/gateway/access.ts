@@ -13,20 +13,27 @@ export interface Checked {
   readonly refusal?: Refusal;
 }
 
+export interface AccessOptions {
+  readonly service: string;
+  /** What a client must put into the scope that it asks a new token for: `pull,push`. */
+  readonly scopeActions: string;
+  /** A repository that the request reads as well (a mount's source), so that one token serves for both. */
+  readonly pullsFrom?: Repository | undefined;
+}
+
 /**
  * Whether the caller may do all of `actions` here, by live grants and the token's scope.
  *
  * The refusal is the same whether the repository exists or not: 401 with a challenge where the caller can ask again
  * (no credential, or a token that lacks a scope that the grants would give), else 403.
  *
- * @param scopeAction what a client must put into the scope it asks a new token for.
  */
 export async function checkAccess(
   directory: Pick<Directory, 'can'>,
   call: Pick<Call, 'identity' | 'baseUrl'>,
   repository: Repository,
   actions: readonly RepositoryAction[],
-  options: { readonly service: string; readonly scopeActions: string },
+  options: AccessOptions,
 ): Promise<Checked> {
   let because: string | undefined;
   for (const action of actions) {
@@ -42,10 +49,11 @@ function refusedBy(
   call: Pick<Call, 'identity' | 'baseUrl'>,
   repository: Repository,
   action: RepositoryAction,
-  options: { readonly service: string; readonly scopeActions: string },
+  options: AccessOptions,
 ): Checked {
   const because = answer.because ? { because: `grant ${answer.because.id}` } : {};
-  const scope = `repository:${repository}:${options.scopeActions}`;
+  const second = options.pullsFrom === undefined ? '' : ` repository:${options.pullsFrom}:pull`;
+  const scope = `repository:${repository}:${options.scopeActions}${second}`;
   if (call.identity.via === 'anonymous') {
     const headers = challenge(call.baseUrl, options.service, scope);
     const refusal = refuse('UNAUTHORIZED', 'dockgate: sign in first (docker login, podman login)', {

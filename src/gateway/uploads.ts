@@ -41,7 +41,8 @@ export async function planUploadStart(
   options: GatewayOptions,
 ): Promise<Plan> {
   const { repository, query } = call.route;
-  const begun = await beginUpload(call, parts, options, repository);
+  const from = query.has('mount') ? parseRepository(queryValue(query, 'from') ?? '') : undefined;
+  const begun = await beginUpload(call, parts, options, repository, from);
   if ('isAllowed' in begun) return begun;
 
   if (query.has('digest') && query.has('mount')) {
@@ -53,7 +54,6 @@ export async function planUploadStart(
   if (wanted !== undefined && !digest)
     return deny({ ...begun.facts, reason: 'digest.invalid' }, malformedDigest());
   if (digest && query.has('mount')) {
-    const from = parseRepository(queryValue(query, 'from') ?? '');
     if (from && (await mayMount(call, parts, from, digest))) {
       const facts = { ...begun.facts, digest, note: `mount from ${from}` };
       return allow(facts, 201, () => mount(call, parts, options, begun, from, digest));
@@ -73,11 +73,13 @@ async function beginUpload(
   parts: GatewayParts,
   options: GatewayOptions,
   repository: Repository,
+  pullsFrom?: Repository,
 ): Promise<Upload | Plan> {
   const asked: DecisionFacts = { action: 'push', repository, note: 'upload' };
   const checked = await checkAccess(parts.directory, call, repository, ['push'], {
     service: options.service,
     scopeActions: 'pull,push',
+    pullsFrom,
   });
   const facts: DecisionFacts = { ...asked, ...(checked.because ? { because: checked.because } : {}) };
   if (checked.refusal) return deny({ ...facts, reason: checked.reason ?? 'refused' }, checked.refusal);
