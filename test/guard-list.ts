@@ -89,6 +89,13 @@ export const GUARDS: readonly Guard[] = [
     tests: ['test/verdicts/verdicts.test.ts', 'test/policy/judge.test.ts'],
   },
   {
+    guard: 'V-18, N-13: a layer that lies elsewhere is linked only where it is held',
+    file: 'src/store/link-manifest.ts',
+    replace: "blob.place !== 'elsewhere' || held.has(digestOf(blob))",
+    with: "blob.place !== 'elsewhere' || !held.has('none' as Digest)",
+    tests: ['test/store/contracts.test.ts'],
+  },
+  {
     guard: 'CVE-2021-41190: an image has no children',
     file: 'src/oci/manifest.ts',
     replace: 'if (members.manifests !== undefined) throw',

@@ -146,6 +146,7 @@ describe('the house', () => {
     const others = [
       'bin',
       'clients',
+      'conformance',
       'contracts',
       'properties',
       'simulation',

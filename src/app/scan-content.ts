@@ -42,10 +42,14 @@ export function createScanContent(parts: {
 }
 
 async function openBlob(
-  parts: { readonly content: Content; readonly sources: Sources },
+  parts: { readonly content: Content; readonly links: LinkReads; readonly sources: Sources },
   repository: Repository,
   descriptor: Descriptor,
 ): Promise<Readable> {
+  // A layer that lies elsewhere is not ours to read for another repository: its findings would tell what that holds.
+  if (descriptor.urls.length > 0 && !(await parts.links.findBlob(repository, descriptor.digest))) {
+    throw new ScanContentMissing(descriptor.digest);
+  }
   const kept = await parts.content.open(descriptor.digest);
   if (kept) return kept.stream;
   const located = parts.sources.locate(repository);

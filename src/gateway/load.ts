@@ -78,5 +78,20 @@ export async function keepManifest(
     requireContent: false,
     nowMs,
   });
+  await linkHeldElsewhere(parts, kept.repository, kept.manifest);
   await parts.facts.seeDigest(kept.digest, kept.manifest.kind, nowMs);
+}
+
+/**
+ * A layer that says that it lies elsewhere is linked only where this repository of the registry holds it: its bytes
+ * could be in the content store for another repository, and this one would give what it does not hold (threats V-18,
+ * N-13).
+ */
+async function linkHeldElsewhere(parts: Parts, repository: Repository, manifest: Manifest): Promise<void> {
+  const located = parts.sources.locate(repository);
+  for (const { digest, urls } of manifest.layers) {
+    if (urls.length === 0) continue;
+    const found = await located?.source.findBlob(located.name, digest);
+    if (found) await parts.linkWrites.linkBlob({ repository, digest, size: found.size, owner: 'cached' });
+  }
 }

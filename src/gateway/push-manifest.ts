@@ -106,8 +106,6 @@ async function push(
   pushed: Pushed,
 ): Promise<Answer | Refusal> {
   const { repository, located, digest, tags, bytes, mediaType, manifest } = pushed;
-  const absent = await findAbsent(located, manifest);
-  if (absent) return layerUnknown(repository, absent);
   const refusal = await located.source.pushManifest({
     repository: located.name,
     digest,
@@ -131,22 +129,6 @@ async function push(
       ...(call.route.reference.kind === 'digest' && tags.length > 0 ? { 'oci-tag': tags.join(', ') } : {}),
     },
   };
-}
-
-/**
- * A registry takes a manifest whose layer says that it lies elsewhere without having the layer. Its bytes could be in
- * the content store for another repository: this one would then give what it does not hold (threats V-18, N-13).
- */
-async function findAbsent({ source, name }: Located, manifest: Manifest): Promise<Digest | undefined> {
-  for (const { digest, urls } of manifest.layers) {
-    if (urls.length > 0 && !(await source.findBlob(name, digest))) return digest;
-  }
-  return undefined;
-}
-
-function layerUnknown(repository: Repository, digest: Digest): Refusal {
-  const message = `dockgate: ${repository} does not have ${digest}, which the manifest names: push it first`;
-  return refuse('MANIFEST_BLOB_UNKNOWN', message, { detail: { digest } });
 }
 
 export function noRegistry(repository: Repository): Refusal {

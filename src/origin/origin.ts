@@ -226,10 +226,15 @@ async function checkNamed(
       const message = `dockgate: the manifest says ${size} bytes for ${digest}, which has ${found.size}`;
       return refuse('MANIFEST_INVALID', message);
     }
-    // Also a layer with addresses elsewhere must be here: bytes that nobody inspects are admitted nowhere (V-18).
-    if (!found) return blobUnknown(repository, digest);
+    // Clients fetch a layer with addresses elsewhere there. Nothing inspects it, so policy refuses the image (V-18).
+    if (!found && !isElsewhere(manifest, digest)) return blobUnknown(repository, digest);
   }
   return undefined;
+}
+
+/** A layer that says where else it lies (non-distributable). @see OCI image-spec 1.1, layer.md */
+function isElsewhere(manifest: Manifest, digest: Digest): boolean {
+  return manifest.layers.some((layer) => layer.digest === digest && layer.urls.length > 0);
 }
 
 function blobUnknown(repository: Repository, missing: Digest): Refusal {

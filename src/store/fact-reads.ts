@@ -41,16 +41,20 @@ async function findFacts(sql: MainSql, digest: Digest): Promise<Facts | undefine
  * vulnerable package or a wrong file mode in a layer may be mended by a later layer of this image.
  */
 function findingsInItsBlobs(sql: MainSql, digest: Digest): Promise<readonly FindingRow[]> {
-  return selectFindings(sql)
-    .innerJoin('manifest_blobs', 'manifest_blobs.blob', 'findings.blob')
-    .where('manifest_blobs.manifest', '=', digest)
-    .where('findings.digest', '!=', digest)
-    .where('findings.kind', 'in', ['secret', 'malware'])
-    .orderBy('findings.blob')
-    .orderBy('findings.scanner')
-    .orderBy('findings.finding')
-    .distinct()
-    .execute();
+  return (
+    selectFindings(sql)
+      .innerJoin('manifest_blobs', 'manifest_blobs.blob', 'findings.blob')
+      .where('manifest_blobs.manifest', '=', digest)
+      // Who names a layer that lies elsewhere need not hold it, and must not learn what was found in it.
+      .where('manifest_blobs.place', '!=', 'elsewhere')
+      .where('findings.digest', '!=', digest)
+      .where('findings.kind', 'in', ['secret', 'malware'])
+      .orderBy('findings.blob')
+      .orderBy('findings.scanner')
+      .orderBy('findings.finding')
+      .distinct()
+      .execute()
+  );
 }
 
 function selectFindings(sql: MainSql) {

@@ -14,7 +14,8 @@ import type { Changed } from './transactions.ts';
 /** Something that a manifest names and that lies in the repository as a blob. */
 interface NamedBlob {
   readonly descriptor: Descriptor;
-  readonly place: 'config' | 'layer' | 'child';
+  /** `elsewhere`: a layer with addresses of its own (non-distributable), which may be absent. */
+  readonly place: 'config' | 'layer' | 'elsewhere' | 'child';
 }
 
 /**
@@ -28,13 +29,19 @@ export async function linkManifest(
   changed: Changed,
 ): Promise<LinkResult> {
   const blobs = namedBlobs(link.manifest);
+  const held = await heldBlobs(sql, link.repository, blobs);
   if (link.requireContent) {
-    const missing = await firstMissing(sql, link, blobs);
+    const missing = await firstMissing(sql, link, blobs, held);
     if (missing) return { ok: false, missing };
   }
   await keepManifest(sql, link, blobs, changed);
   await keepLink(sql, link);
-  await keepBlobLinks(sql, link, blobs);
+  // Named is not held: a layer that lies elsewhere may lie in another repository's content (threats V-18, N-13).
+  await keepBlobLinks(
+    sql,
+    link,
+    blobs.filter((blob) => blob.place !== 'elsewhere' || held.has(digestOf(blob))),
+  );
   for (const tag of link.tags) {
     const values = { digest: link.digest, set_at_ms: link.nowMs };
     await sql
@@ -49,13 +56,16 @@ export async function linkManifest(
 
 const digestOf = (blob: NamedBlob): Digest => blob.descriptor.digest;
 
-/** Each once; a digest that is config and layer at the same time is a config. */
+/** Each once; a digest that is config and layer at the same time is a config, which must be there. */
 function namedBlobs(manifest: Manifest): readonly NamedBlob[] {
   const config = manifest.config ? [manifest.config] : [];
   // An index may list what is no manifest (BuildKit's caches list layers); those are blobs.
   const children = manifest.manifests.filter((child) => !isManifest(child));
   const all: readonly NamedBlob[] = [
-    ...manifest.layers.map((descriptor) => ({ descriptor, place: 'layer' as const })),
+    ...manifest.layers.map((descriptor) => ({
+      descriptor,
+      place: descriptor.urls.length > 0 ? ('elsewhere' as const) : ('layer' as const),
+    })),
     ...children.map((descriptor) => ({ descriptor, place: 'child' as const })),
     ...config.map((descriptor) => ({ descriptor, place: 'config' as const })),
   ];
@@ -89,14 +99,13 @@ async function heldBlobs(
   return held;
 }
 
-/** A layer with addresses elsewhere is no exception: its bytes must be here to be inspected (threat V-18). */
 async function firstMissing(
   sql: MainSql,
   link: NewManifestLink,
   blobs: readonly NamedBlob[],
+  held: ReadonlySet<Digest>,
 ): Promise<Digest | undefined> {
-  const held = await heldBlobs(sql, link.repository, blobs);
-  const missing = blobs.find((blob) => !held.has(digestOf(blob)));
+  const missing = blobs.find((blob) => blob.place !== 'elsewhere' && !held.has(digestOf(blob)));
   if (missing) return digestOf(missing);
   const children = link.manifest.manifests.filter(isManifest).map((child) => child.digest);
   const linked = new Set<Digest>();

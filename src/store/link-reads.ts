@@ -163,7 +163,7 @@ function prepareManifestsNaming(sql: MainSql): ManifestReads['manifestsNaming'] 
       .innerJoin('repository_manifests', 'repository_manifests.digest', 'manifest_blobs.manifest')
       .select('manifest_blobs.manifest')
       .where('manifest_blobs.blob', '=', blob)
-      .where('manifest_blobs.place', 'in', ['config', 'layer'])
+      .where('manifest_blobs.place', 'in', ['config', 'layer', 'elsewhere'])
       .where('repository_manifests.repository', '=', repository)
       .orderBy('manifest_blobs.manifest'),
   );

@@ -88,7 +88,7 @@ interface ManifestBlobsTable {
   manifest: Digest;
   blob: Digest;
   /** `child`: an index may list what is no manifest (BuildKit's caches do). */
-  place: 'config' | 'layer' | 'child';
+  place: 'config' | 'layer' | 'elsewhere' | 'child';
 }
 
 interface RepositoryManifestsTable {

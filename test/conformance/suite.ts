@@ -39,13 +39,15 @@ export interface Results {
   readonly data: Readonly<Record<string, string>>;
 }
 
-/** @returns why the suite cannot run here; `undefined` when it can. */
-export function whyNoSuite(): string | undefined {
+/** Skips the tests of this context, and says so, where the program is not. */
+export function skipWithoutSuite(hook: { skip(): void }): void {
   try {
     accessSync(PROGRAM, constants.X_OK);
-    return undefined;
   } catch {
-    return `${PROGRAM} is not there: test/setup.sh builds it where Go 1.24 or later is installed`;
+    console.log(
+      `SKIPPED: ${PROGRAM} is not there; test/setup.sh builds it where Go 1.24 or later is installed`,
+    );
+    hook.skip();
   }
 }
 
@@ -76,7 +78,7 @@ export async function runSuite(title: string, registry: Registry): Promise<Resul
     const summary = parse(readFileSync(join(results, 'results.yaml'), 'utf8'));
     return {
       rows: readRows(readFileSync(join(results, 'junit.xml'), 'utf8')),
-      apis: summary.api,
+      apis: summary.apis,
       data: summary.data,
     };
   } finally {
@@ -130,4 +132,8 @@ export function failuresOf(rows: readonly Row[]): readonly string[] {
   return rows
     .filter(({ status }) => status === 'failure' || status === 'error')
     .map(({ name, output }) => `${name}: ${output.slice(0, 300)}`);
+}
+
+export function namesOf(rows: readonly Row[], status: Row['status']): readonly string[] {
+  return rows.filter((row) => row.status === status).map(({ name }) => name);
 }

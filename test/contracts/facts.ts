@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Finding, Policy, Waiver } from '../../src/policy/index.ts';
 import type { ScanReport } from '../../src/verdicts/index.ts';
-import { digestOf, image, type OpenStore, repository, withStore } from './store-bench.ts';
+import { descriptor, digestOf, image, type OpenStore, repository, withStore } from './store-bench.ts';
 
 const APP = repository('team/app');
 const OTHER = repository('team/other');
@@ -142,6 +142,25 @@ export function factsContract(implementation: string, open: OpenStore): void {
         );
         assert.deepEqual(await findingsOf('n'), ['key']);
         assert.deepEqual(await findingsOf('o'), []);
+      });
+
+      it('V-18: does not tell a manifest that names it as a layer that lies elsewhere', async () => {
+        await link('m', ['shared']);
+        const elsewhere = descriptor('shared', { urls: ['https://example.com/shared'] });
+        await bench().store.links.linkManifest({
+          ...{
+            repository: OTHER,
+            digest: digestOf('n'),
+            size: 1,
+            tags: [],
+            requireContent: false,
+            nowMs: 500,
+          },
+          manifest: image(['b'], { layers: [elsewhere] }),
+        });
+        for (const name of ['m', 'n']) await see(name);
+        await facts().saveReport(report('m', [finding('key', { blob: digestOf('shared') })]));
+        assert.deepEqual(await findingsOf('n'), []);
       });
 
       it('counts for a manifest that comes later', async () => {

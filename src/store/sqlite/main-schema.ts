@@ -81,7 +81,7 @@ const LINKS: Migration = {
     `create table manifest_blobs (
       manifest text not null references manifests (digest) on delete cascade,
       blob text not null,
-      place text not null check (place in ('config', 'layer', 'child')),
+      place text not null check (place in ('config', 'layer', 'elsewhere', 'child')),
       primary key (manifest, blob)
     ) strict, without rowid`,
     'create index manifest_blobs_by_blob on manifest_blobs (blob, manifest)',
