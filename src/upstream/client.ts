@@ -17,6 +17,11 @@ interface Exchange {
   readonly bytesMax?: number;
   /** Longest time to the whole answer; `answerMs` unless said. */
   readonly waitMsMax?: number;
+  /**
+   * A HEAD whose connection is used again. Otherwise it is closed, since a registry that wrongly sends a body would
+   * have it taken for the next answer. Only where that body could not be one: a manifest begins with a bracket.
+   */
+  readonly keepsConnection?: boolean;
 }
 
 /** Speaks to the upstream in our own name: signs in, follows redirects, bounds time and size. */
@@ -80,6 +85,7 @@ export function createClient(target: Target, parts: UpstreamParts): Client {
       },
       body: exchange.body ?? null,
       signal,
+      ...(exchange.keepsConnection ? { reset: false } : {}),
       // Our own deadline stands for it; that one also covers the wait for a connection.
       headersTimeout: 0,
     });
@@ -146,7 +152,7 @@ export function createClient(target: Target, parts: UpstreamParts): Client {
   };
 }
 
-type Sendable = Pick<Exchange, 'method' | 'headers' | 'body'>;
+type Sendable = Pick<Exchange, 'method' | 'headers' | 'body' | 'keepsConnection'>;
 
 function challengeOf(answer: OpenAnswer): string {
   const header: string | string[] | undefined = answer.headers['www-authenticate'];

@@ -33,7 +33,8 @@ export async function resolveTag(
 ): Promise<Digest | undefined> {
   const path = manifestPath(repository, tag);
   const scopes = [scopeOf(repository, 'pull')];
-  const head = await client.fetch({ method: 'HEAD', path, scopes, headers: ACCEPT });
+  // Each pull by tag asks this: a connection and a handshake for each would be most of what it costs.
+  const head = await client.fetch({ method: 'HEAD', path, scopes, headers: ACCEPT, keepsConnection: true });
   if (head.status === 404) return undefined;
   if (head.status !== 200 && head.status !== 405) throw faultFor(head);
   const stated = headerOf(head, 'docker-content-digest');

@@ -193,6 +193,27 @@ describe('a connection to the upstream', () => {
     });
   });
 
+  it('is used again for each tag that is resolved', async () => {
+    const found = answerOf('200 OK', [`Docker-Content-Digest: ${digest}`]);
+    await withStub(found, async (source, stub) => {
+      for (let turn = 0; turn < 5; turn += 1) assert.equal(await source.resolve(repository, tag), digest);
+      assert.deepEqual(
+        stub.requests.map(({ connection }) => connection),
+        [0, 0, 0, 0, 0],
+      );
+    });
+  });
+
+  it("is closed after a HEAD of a blob: a body that wrongly follows is anybody's bytes (P-08)", async () => {
+    await withStub(answerOf('404 Not Found'), async (source, stub) => {
+      for (let turn = 0; turn < 3; turn += 1) await source.findBlob(repository, digest);
+      assert.deepEqual(
+        stub.requests.map(({ connection }) => connection),
+        [0, 1, 2],
+      );
+    });
+  });
+
   it('is made anew when the kept one was closed meanwhile', async () => {
     const script: Script = (request, socket) => {
       if (request.index === 1) socket.resetAndDestroy();
