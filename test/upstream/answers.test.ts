@@ -196,11 +196,9 @@ describe('a connection to the upstream', () => {
   it('is used again for each tag that is resolved', async () => {
     const found = answerOf('200 OK', [`Docker-Content-Digest: ${digest}`]);
     await withStub(found, async (source, stub) => {
-      for (let turn = 0; turn < 5; turn += 1) assert.equal(await source.resolve(repository, tag), digest);
-      assert.deepEqual(
-        stub.requests.map(({ connection }) => connection),
-        [0, 0, 0, 0, 0],
-      );
+      for (let turn = 0; turn < 20; turn += 1) assert.equal(await source.resolve(repository, tag), digest);
+      // Two may take turns: one is free again a moment after its answer.
+      assert.ok(new Set(stub.requests.map(({ connection }) => connection)).size <= 2);
     });
   });
 
