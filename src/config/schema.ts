@@ -214,7 +214,7 @@ export const schema = section('', {
       default: '10s',
     }),
     idle: setting({
-      doc: 'Longest silence of a connection, also in the middle of a body.',
+      doc: 'Longest silence of a client, also in the middle of a body, which must bring 256 bytes a second over that time.',
       ...duration(SECOND_MS, HOUR_MS),
       default: '60s',
     }),
