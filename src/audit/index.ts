@@ -2,7 +2,7 @@
 export type { ProofCheck } from './check-proof.ts';
 export { checkProof } from './check-proof.ts';
 export type { Damage, DamageKind } from './damage.ts';
-export type { ExportFormat, ExportOptions, ExportProgress } from './export.ts';
+export type { ExportFormat, ExportOptions } from './export.ts';
 export { EXPORT_FORMATS, exportRecords } from './export.ts';
 export { AuditUnavailable } from './faults.ts';
 export type { RecordFilter } from './filter.ts';
@@ -13,6 +13,9 @@ export { safePrint, safeText } from './print.ts';
 export type { Prover } from './prove.ts';
 export { NoProof, openProver } from './prove.ts';
 export type { AccessRecord, Audit, AuditEntry, Via } from './record.ts';
+export type { RecordsProgress } from './records.ts';
+export type { Report, ReportName, ReportRow } from './report.ts';
+export { makeReport, REPORT_NAMES, reportCsv, reportTitle } from './report.ts';
 export { printFieldTable, RECORD_SCHEMA } from './schema.ts';
 export { rebuildIndex, searchRecords } from './search.ts';
 export type { Durability } from './segment-file.ts';

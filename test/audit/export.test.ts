@@ -7,9 +7,9 @@ import { csvCell, csvHead, toCsv } from '../../src/audit/csv.ts';
 import {
   checkProof,
   type ExportOptions,
-  type ExportProgress,
   exportRecords,
   NoProof,
+  type RecordsProgress,
 } from '../../src/audit/index.ts';
 import { encodeLine } from '../../src/audit/line.ts';
 import { toOcsf } from '../../src/audit/ocsf.ts';
@@ -75,13 +75,13 @@ describe('an export of the access log', () => {
   };
 
   it('has every record once, in order, as the exact line that is in the log', async () => {
-    const progress: ExportProgress[] = [];
+    const progress: RecordsProgress[] = [];
     const lines = await exported({ onProgress: (each) => progress.push(each) });
     assert.deepEqual(
       lines,
       entries.map((line, index) => `{"index":${index},"record":${line.toString('latin1')}}`),
     );
-    assert.deepEqual(progress.at(-1), { done: 700, total: 700, exported: 700, unreadable: 0 });
+    assert.deepEqual(progress.at(-1), { done: 700, total: 700, matched: 700, unreadable: 0 });
   });
 
   it('has with each record a proof that stands for itself', async () => {
@@ -154,11 +154,11 @@ describe('an export of the access log', () => {
     const other = await buildLog('n2');
     try {
       await other.growTo(3, (index) => (index === 1 ? 'a line that is no record' : {}));
-      const progress: ExportProgress[] = [];
+      const progress: RecordsProgress[] = [];
       const { directory, publicKey } = other;
       const lines = await exported({ directory, publicKey, onProgress: (each) => progress.push(each) });
       assert.equal(lines.length, 2);
-      assert.deepEqual(progress.at(-1), { done: 3, total: 3, exported: 2, unreadable: 1 });
+      assert.deepEqual(progress.at(-1), { done: 3, total: 3, matched: 2, unreadable: 1 });
     } finally {
       await other.end();
     }

@@ -2,52 +2,40 @@ import type { Command } from 'commander';
 import {
   EXPORT_FORMATS,
   type ExportFormat,
-  type ExportProgress,
   exportRecords,
   RECORD_SCHEMA,
+  type RecordsProgress,
 } from '../../audit/index.ts';
 import { CommandFailed, UsageError } from '../client.ts';
 import type { CommandContext } from '../session.ts';
-import { instantOf, type LogOptions, type LogPlace, locate, orFailed } from './audit-place.ts';
+import { type FilterOptions, filterOf, withFilterOptions } from './audit-filter.ts';
+import { type LogPlace, locate, orFailed } from './audit-place.ts';
 
 /** Progress is printed after so many entries. */
 const PROGRESS_ENTRIES = 256 * 400;
 
-interface ExportCommandOptions extends LogOptions {
+interface ExportCommandOptions extends FilterOptions {
   readonly format: string;
   readonly proofs?: boolean;
-  readonly since?: string;
-  readonly until?: string;
-  readonly user?: string;
-  readonly action?: string;
-  readonly repository?: string;
-  readonly outcome?: string;
-  readonly digest?: string;
-  readonly address?: string;
 }
 
 /** `audit export`, `audit schema`. */
 export function addExportCommands(audit: Command, context: CommandContext): void {
-  audit
+  const command = audit
     .command('export')
     .description(
       "the records below the checkpoint, oldest first, from the log's files; `audit verify` checks those",
     )
     .option('--format <format>', EXPORT_FORMATS.join(', '), 'jsonl')
     .option('--proofs', 'jsonl: give each record its own C2SP tlog-proof')
-    .option('--since <time>', 'a duration back (2h, 7d) or a UTC instant')
-    .option('--until <time>', 'the same; records before it')
-    .option('--user <name>', 'who')
-    .option('--action <action>', 'what')
-    .option('--repository <repository>', 'where')
-    .option('--outcome <outcome>', 'allowed or refused')
-    .option('--digest <digest>', 'which content')
-    .option('--address <address>', 'from where')
-    .option('--log <directory>', "a copied log instead of the server's")
-    .option('--public-key <file>', "the log's public key; default: the one in the log's folder")
-    .action((options: ExportCommandOptions, command: Command) =>
-      orFailed(() => exportAll(options, locate(options, command), context)),
+    .addHelpText(
+      'after',
+      '\nExamples:\n  dockgate audit export --since 24h --format ocsf > events.jsonl' +
+        '\n  dockgate audit export --user alice --proofs > alice.jsonl',
     );
+  withFilterOptions(command).action((options: ExportCommandOptions, self: Command) =>
+    orFailed(() => exportAll(options, locate(options, self), context)),
+  );
   audit
     .command('schema')
     .description('the JSON Schema of a record')
@@ -60,16 +48,11 @@ async function exportAll(
   { output }: CommandContext,
 ): Promise<void> {
   const format = formatOf(options);
-  const { since, until, user, action, repository, outcome, digest, address } = options;
-  let last: ExportProgress | undefined;
+  let last: RecordsProgress | undefined;
   const chunks = exportRecords({
     ...place,
     format,
-    filter: {
-      ...{ user, action, repository, outcome, digest, address },
-      sinceMs: instantOf('--since', since),
-      untilMs: instantOf('--until', until),
-    },
+    filter: filterOf(options),
     withProofs: options.proofs === true,
     onProgress: (progress) => {
       last = progress;
@@ -82,7 +65,7 @@ async function exportAll(
     output.line(chunk.slice(0, -1));
     await output.drained?.();
   }
-  output.note(`exported ${last?.exported ?? 0} of ${last?.total ?? 0} records`);
+  output.note(`exported ${last?.matched ?? 0} of ${last?.total ?? 0} records`);
   if (last?.unreadable) {
     throw new CommandFailed(
       `${last.unreadable} entries of the log are no records; run: dockgate audit verify`,

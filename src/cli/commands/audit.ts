@@ -8,6 +8,7 @@ import type { CommandContext } from '../session.ts';
 import { addExportCommands } from './audit-export.ts';
 import { instantOf, type LogOptions, locate } from './audit-place.ts';
 import { addProofCommands } from './audit-proofs.ts';
+import { addReportCommand } from './audit-report.ts';
 
 interface SearchOptions {
   readonly user?: string;
@@ -72,6 +73,7 @@ export function addAuditCommands(program: Command, context: CommandContext): voi
     .action((options: VerifyOptions, command: Command) => verify(options, command, context));
   addProofCommands(audit, context);
   addExportCommands(audit, context);
+  addReportCommand(audit, context);
 }
 
 async function search({ client }: Invocation, options: SearchOptions): Promise<Printed> {

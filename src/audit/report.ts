@@ -1,0 +1,157 @@
+import { csvCell } from './csv.ts';
+import type { AccessRecord } from './record.ts';
+import { type RecordsOptions, readRecords } from './records.ts';
+
+/** What a report asks of the log. */
+interface ReportKind {
+  readonly title: string;
+  /** Records are counted by these. */
+  readonly columns: readonly (readonly [name: string, read: (record: AccessRecord) => string | undefined])[];
+  readonly isCounted: (record: AccessRecord) => boolean;
+}
+
+const who = (record: AccessRecord) => record.principal?.name;
+const rules = (record: AccessRecord) =>
+  record.verdict?.reasons.map(({ policy, rule }) => `${policy}/${rule}`).join(' ');
+
+/** One answer each; a completion tells of the same request once more, and the house's own words are no access. */
+const isAnswer = ({ kind }: AccessRecord) => kind === 'decision' || kind === 'summary';
+
+const KINDS = {
+  refusals: {
+    title: 'what was refused, by reason and rule',
+    columns: [
+      ['reason', ({ reason }) => reason],
+      ['rules', rules],
+      ['action', ({ action }) => action],
+      ['repository', ({ repository }) => repository],
+    ],
+    isCounted: (record) => isAnswer(record) && record.outcome === 'refused',
+  },
+  principals: {
+    title: 'what principals did; one of them with --user',
+    columns: [
+      ['principal', who],
+      ['action', ({ action }) => action],
+      ['repository', ({ repository }) => repository],
+      ['outcome', ({ outcome }) => outcome],
+      ['reason', ({ reason }) => reason],
+    ],
+    isCounted: (record) => isAnswer(record) && record.principal !== undefined,
+  },
+  repositories: {
+    title: 'who asked repositories for what; one of them with --repository',
+    columns: [
+      ['repository', ({ repository }) => repository],
+      ['principal', who],
+      ['action', ({ action }) => action],
+      ['outcome', ({ outcome }) => outcome],
+      ['reference', ({ reference }) => reference],
+    ],
+    isCounted: (record) => isAnswer(record) && record.repository !== undefined,
+  },
+  changes: {
+    title: 'what administration changed, allowed or not',
+    columns: [
+      ['principal', who],
+      ['action', ({ action }) => action],
+      ['outcome', ({ outcome }) => outcome],
+      ['reason', ({ reason }) => reason],
+    ],
+    isCounted: (record) =>
+      isAnswer(record) &&
+      record.action.startsWith('admin.') &&
+      record.method !== 'GET' &&
+      record.method !== 'HEAD',
+  },
+  days: {
+    title: 'how much of what, day by day (UTC)',
+    columns: [
+      ['day', ({ time }) => time.slice(0, 10)],
+      ['action', ({ action }) => action],
+      ['outcome', ({ outcome }) => outcome],
+    ],
+    isCounted: isAnswer,
+  },
+} as const satisfies Readonly<Record<string, ReportKind>>;
+
+export type ReportName = keyof typeof KINDS;
+
+export const REPORT_NAMES: readonly ReportName[] = [
+  'refusals',
+  'principals',
+  'repositories',
+  'changes',
+  'days',
+];
+
+export function reportTitle(name: ReportName): string {
+  return KINDS[name].title;
+}
+
+export interface Report {
+  readonly name: ReportName;
+  readonly columns: readonly string[];
+  /** As many texts as columns before the count; most frequent first, of days the earliest first. */
+  readonly rows: readonly ReportRow[];
+  /** Groups that found no place: the log had more different ones than a report holds. */
+  readonly isCut: boolean;
+}
+
+export interface ReportRow {
+  readonly values: readonly string[];
+  readonly count: number;
+  /** Times of the first and the last record counted. */
+  readonly first: string;
+  readonly last: string;
+}
+
+/** More is no report for people, and memory must have an end; `audit export` has everything. */
+const ROWS_MAX = 100_000;
+
+/** Counts the records of the log that were asked for. @throws {NoProof} as `readRecords`. */
+export async function makeReport(name: ReportName, options: RecordsOptions): Promise<Report> {
+  const kind: ReportKind = KINDS[name];
+  const rows = new Map<string, ReportRow>();
+  let isCut = false;
+  for await (const entries of readRecords(options)) {
+    for (const { record } of entries.filter((entry) => kind.isCounted(entry.record))) {
+      const values = kind.columns.map(([, read]) => read(record) ?? '');
+      const key = JSON.stringify(values);
+      const known = rows.get(key);
+      if (known === undefined && rows.size >= ROWS_MAX) isCut = true;
+      else rows.set(key, countIn(known, values, record));
+    }
+  }
+  const sorted = [...rows.values()].sort(name === 'days' ? byValues : byCount);
+  return { name, columns: kind.columns.map(([column]) => column), rows: sorted, isCut };
+}
+
+function countIn(known: ReportRow | undefined, values: readonly string[], record: AccessRecord): ReportRow {
+  const { time } = record;
+  // A summary stands for as many requests as it says.
+  const count = (known?.count ?? 0) + (record.kind === 'summary' ? (record.count ?? 1) : 1);
+  // Writers of a node are not in order with each other.
+  const first = known === undefined || time < known.first ? time : known.first;
+  const last = known === undefined || time > known.last ? time : known.last;
+  return { values, count, first, last };
+}
+
+function byCount(a: ReportRow, b: ReportRow): number {
+  return b.count - a.count || byValues(a, b);
+}
+
+function byValues(a: ReportRow, b: ReportRow): number {
+  const [left, right] = [a.values.join('\0'), b.values.join('\0')];
+  if (left === right) return 0;
+  return left < right ? -1 : 1;
+}
+
+/** RFC 4180 with a heading, safe in spreadsheets as every CSV of the log (threat A-03). */
+export function reportCsv({ columns, rows }: Report): string {
+  const lines = [
+    [...columns, 'count', 'first', 'last'],
+    ...rows.map(({ values, count, first, last }) => [...values, count, first, last]),
+  ];
+  return lines.map((cells) => `${cells.map(csvCell).join(',')}\r\n`).join('');
+}
