@@ -104,6 +104,12 @@ describe('a command where no server runs', function () {
       const { code, stdout } = await verify('--public-key', key, '--against', checkpoint);
       assert.equal(code, 0);
       assert.match(stdout, /the log is whole: \d+ records/);
+      assert.match(stdout, /it continues the checkpoint in /);
+      assert.doesNotMatch(stdout, /believed/);
+    });
+
+    it('says when it believed the key beside the log, which whoever made a false log would have exchanged', async () => {
+      assert.match((await verify()).stdout, /^the public key beside it was believed$/m);
     });
 
     it('A-05: exits 1 on an edited record and names it', async () => {

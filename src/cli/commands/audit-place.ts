@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { NoProof } from '../../audit/index.ts';
@@ -18,10 +19,15 @@ export interface LogPlace {
   readonly isJson: boolean;
 }
 
-/** Finds the log that the options name: the server's own, or a copy. */
+/** Finds the log that the options name: the server's own, or a copy. @throws {CommandFailed} there is none. */
 export function locate(options: LogOptions, command: Command): LogPlace {
   const { data, json } = command.optsWithGlobals<{ data?: string; json?: boolean }>();
   const directory = resolve(options.log ?? join(data ?? 'data', 'audit'));
+  if (!existsSync(join(directory, 'log'))) {
+    throw new CommandFailed(
+      `${directory} holds no access log: name the folder that holds \`log\` and \`wal\``,
+    );
+  }
   const publicKey = readText(options.publicKey ?? join(directory, 'log', 'key.pub'));
   return { directory, publicKey, isJson: json === true };
 }

@@ -144,10 +144,20 @@ async function verify(options: VerifyOptions, command: Command, context: Command
       `the log is whole: ${report.size} records of ${plainText(report.origin)} under the checkpoint, ` +
         `${report.waiting} durable and waiting for the next one`,
     );
+    // What was believed, so that nobody takes the weaker proof for the stronger one.
+    const continues =
+      options.against === undefined ? [] : [`it continues the checkpoint in ${options.against}`];
+    const believed = options.publicKey === undefined ? ['the public key beside it was believed'] : [];
+    const notes = [...continues, ...believed];
+    if (notes.length > 0) context.output.line(plainText(notes.join('; ')));
   }
 }
 
 function printDamage({ message, index, writer, seq, id }: Damage): string {
   if (index === undefined) return message;
-  return `${message} (record ${index}, writer ${writer ?? '?'}, seq ${seq ?? '?'}, id ${id ?? '?'})`;
+  const about = { record: index, writer, seq, id };
+  const known = Object.entries(about).flatMap(([name, value]) =>
+    value === undefined ? [] : [`${name} ${value}`],
+  );
+  return `${message} (${known.join(', ')})`;
 }
