@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { createServer, request as httpRequest, type Server } from 'node:http';
+import { promisify } from 'node:util';
 import type { AuditEntry } from '../../src/audit/index.ts';
 import type { Identity } from '../../src/auth/index.ts';
 import { silentLogger, systemClock, systemRandom } from '../../src/base/index.ts';
@@ -37,6 +38,8 @@ export interface GatewayBench {
     path: string,
     options?: { readonly headers?: Record<string, string>; readonly body?: string | Uint8Array },
   ): Promise<BenchAnswer>;
+  /** Whether the server knows of no open connection. */
+  isAlone(): Promise<boolean>;
   close(): Promise<void>;
 }
 
@@ -79,6 +82,7 @@ export async function startGatewayBench(replaced: Replaced = {}): Promise<Gatewa
   return {
     ...{ image, repository, port, calls, records },
     ask: (method, path, asked = {}) => ask(port, method, path, asked),
+    isAlone: async () => (await promisify(server.getConnections.bind(server))()) === 0,
     async close() {
       server.closeAllConnections();
       server.close();

@@ -275,9 +275,11 @@ describe('connections', function () {
     const from = nextAddress();
     const connection = await connectRaw(server, { from });
     connection.send(
-      `PUT /v2/pub/app/manifests/2 HTTP/1.1\r\nHost: localhost\r\n${BASIC}\r\nContent-Length: 1000\r\n\r\n{`,
+      `PUT /v2/pub/app/manifests/2 HTTP/1.1\r\nHost: localhost\r\n${BASIC}\r\nContent-Length: 1000\r\nExpect: 100-continue\r\n\r\n`,
     );
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    // Then it is decided that the body may come.
+    await connection.waitForAnswers(1);
+    connection.send('{');
     connection.reset();
     const [record] = await recordsFrom(from, 1);
     assert.deepEqual(

@@ -143,7 +143,7 @@ describe('the promises of the gateway', () => {
 
     it('who hangs up before the decision is recorded with it', async () => {
       const { promise, resolve } = Promise.withResolvers<undefined>();
-      const { port, records, calls } = await bench({
+      const { port, records, calls, isAlone } = await bench({
         content: {
           read: async () => {
             await promise;
@@ -156,7 +156,7 @@ describe('the promises of the gateway', () => {
       await until(() => calls.includes('content.read'));
       socket.destroy();
       await once(socket, 'close');
-      await new Promise((done) => setTimeout(done, 50));
+      await until(isAlone);
       resolve(undefined);
       await until(() => records.length > 0);
       assert.deepEqual(
