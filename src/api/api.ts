@@ -160,6 +160,13 @@ function onError(parts: ApiParts): ErrorRequestHandler {
   // Express tells an error handler by its four parameters.
   return async (error, request, response, _next) => {
     const exchange = { request, response, parts };
+    // What the router says to an escape that stands for no character.
+    if (error instanceof URIError) {
+      const problem = problemOf(
+        new ApiProblem(400, 'DG_ADDRESS_INVALID', 'the address holds a malformed escape'),
+      );
+      return refuseRequest(exchange, problem, { action: 'request', reason: 'address.invalid' });
+    }
     const problem = bodyProblemOf(error);
     if (problem) await refuseRequest(exchange, problem, { action: 'request', reason: 'body.invalid' });
     else await failRequest(exchange, error, { action: 'request' });

@@ -46,6 +46,14 @@ describe('the surface of the API', () => {
     assert.equal(lab.audit.entries.at(-1)?.requestId, headers['x-request-id']);
   });
 
+  it('H-10: calls a malformed escape in the address a mistake of who sent it, and records it', async () => {
+    for (const address of ['/api/v1/users/%E0%A4%A/disable', '/api/v1/users/%zz/disable']) {
+      const { status, body } = await lab.call('post', address);
+      assert.deepEqual([status, body.error.code], [400, 'DG_ADDRESS_INVALID'], address);
+      assert.equal(lab.audit.entries.at(-1)?.reason, 'address.invalid');
+    }
+  });
+
   describe('W-01: for web pages', () => {
     it('changes nothing for a page of another site, whatever credential comes with it', async () => {
       for (const origin of [
