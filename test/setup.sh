@@ -17,6 +17,8 @@ need redis-server redis-server
 need skopeo skopeo
 need podman podman
 need buildah buildah
+need dockerd docker.io
+need ctr containerd
 need openssl openssl
 need git git
 need htpasswd apache2-utils

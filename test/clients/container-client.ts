@@ -93,3 +93,73 @@ export function podmanClient(server: Dockgate): ContainerClient {
     remove: () => rmSync(directory, { recursive: true, force: true }),
   };
 }
+
+/** buildah keeps images as podman does, in a folder of its own. */
+export function buildahClient(server: Dockgate): ContainerClient {
+  const { directory, certs, environment } = makeHome(server);
+  const storage = [
+    '--root',
+    join(directory, 'root'),
+    '--runroot',
+    join(directory, 'run'),
+    '--storage-driver=vfs',
+  ];
+  const buildah = (args: readonly string[], input = '') =>
+    run('buildah', [...storage, ...args], { environment, input });
+  const place = (image: string) => `docker://${server.host}/${image}`;
+  return {
+    name: 'buildah',
+    login: (user, password) =>
+      buildah(['login', '--cert-dir', certs, '-u', user, '--password-stdin', server.host], password),
+    logout: () => buildah(['logout', server.host]),
+    async push(from, image) {
+      const loaded = await buildah(['pull', '-q', `oci:${from}`]);
+      if (loaded.code !== 0) return loaded;
+      const id = loaded.output.trim().split('\n').at(-1) ?? '';
+      return buildah(['push', '--cert-dir', certs, id, place(image)]);
+    },
+    async pull(image) {
+      await buildah(['rmi', '-af']);
+      return buildah(['pull', '--cert-dir', certs, place(image)]);
+    },
+    remove: () => rmSync(directory, { recursive: true, force: true }),
+  };
+}
+
+/** The docker program, speaking to a daemon of the tests; its sign-ins lie in a folder of its own. */
+export function dockerClient(server: Dockgate, socket: string): ContainerClient {
+  const { directory, environment } = makeHome(server);
+  const docker = (args: readonly string[], input = '') =>
+    run('docker', ['--host', `unix://${socket}`, '--config', directory, ...args], { environment, input });
+  const place = (image: string) => `${server.host}/${image}`;
+  const removeImages = async () => {
+    const { output } = await docker(['images', '-aq']);
+    const ids = new Set(output.split('\n').filter((id) => id !== ''));
+    if (ids.size > 0) await docker(['rmi', '-f', ...ids]);
+  };
+  return {
+    name: 'docker',
+    login: (user, password) => docker(['login', '-u', user, '--password-stdin', server.host], password),
+    logout: () => docker(['logout', server.host]),
+    async push(from, image) {
+      // The daemon loads no OCI layout before version 25.
+      const archive = join(directory, 'image.tar');
+      rmSync(archive, { force: true });
+      const copied = await run(
+        'skopeo',
+        ['copy', `oci:${from}`, `docker-archive:${archive}:${place(image)}`],
+        {
+          environment,
+        },
+      );
+      if (copied.code !== 0) return copied;
+      const loaded = await docker(['load', '-i', archive]);
+      return loaded.code === 0 ? docker(['push', place(image)]) : loaded;
+    },
+    async pull(image) {
+      await removeImages();
+      return docker(['pull', place(image)]);
+    },
+    remove: () => rmSync(directory, { recursive: true, force: true }),
+  };
+}

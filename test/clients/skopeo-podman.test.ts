@@ -1,124 +1,13 @@
-import assert from 'node:assert/strict';
-import { mkdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { newId, systemRandom } from '../../src/base/index.ts';
-import { type DockerRegistry, startDockerRegistry } from '../support/docker-registry.ts';
-import { type Dockgate, startDockgate } from '../support/dockgate.ts';
-import { type BuiltImage, buildImage, writeOciLayout } from '../support/image.ts';
-import { PLANTED_AWS_FILE } from '../support/planted.ts';
-import { type ContainerClient, podmanClient, skopeoClient } from './container-client.ts';
+import { buildahClient, podmanClient, skopeoClient } from './container-client.ts';
+import { everyClient } from './every-client.ts';
 
-const PASSWORD = 'correct-horse-battery-9';
+const wrongPassword = /invalid username\/password/;
 
-/** `docker-registry` behind the gateway, or nothing: the embedded registry. */
-const PLACES = ['the embedded registry', 'docker-registry'] as const;
-const CLIENTS = [skopeoClient, podmanClient] as const;
-
-for (const place of PLACES) {
-  describe(`real clients through ${place}`, function () {
-    this.timeout(120_000);
-    let registry: DockerRegistry | undefined;
-    let server: Dockgate;
-    let layout: string;
-    let good: BuiltImage;
-
-    before(async () => {
-      if (place === 'docker-registry') registry = await startDockerRegistry();
-      const config = registry ? `upstreams:\n  - url: ${registry.url}\n` : '{}\n';
-      server = await startDockgate({ config });
-      await server.addUser('alice', PASSWORD, ['developer', 'team/**']);
-      await server.addUser('bob', PASSWORD, ['reader', 'elsewhere/**']);
-      // podman takes a path for a name, and wants it in lower case.
-      layout = join(tmpdir(), `layout-${newId(systemRandom)}`);
-      mkdirSync(layout);
-      good = await buildImage({ config: { user: 'app' }, layers: [[{ path: 'hello', data: 'hello\n' }]] });
-      const leaky = await buildImage({ config: { user: 'app' }, layers: [[PLANTED_AWS_FILE]] });
-      await writeOciLayout(layout, { good, leaky });
-    });
-
-    after(async () => {
-      await server.remove();
-      await registry?.stop();
-      rmSync(layout, { recursive: true, force: true });
-    });
-
-    for (const create of CLIENTS) {
-      describe(create === skopeoClient ? 'skopeo' : 'podman', () => {
-        let client: ContainerClient;
-        beforeEach(() => {
-          client = create(server);
-        });
-        afterEach(() => client.remove());
-
-        it('signs in, pushes, and pulls by tag and by digest', async () => {
-          const login = await client.login('alice', PASSWORD);
-          assert.equal(login.code, 0, login.output);
-          const pushed = await client.push(`${layout}:good`, `team/${client.name}:1`);
-          assert.equal(pushed.code, 0, pushed.output);
-          const byTag = await client.pull(`team/${client.name}:1`);
-          assert.equal(byTag.code, 0, byTag.output);
-          const shown = await server.run(['--json', 'image', 'show', `team/${client.name}:1`]);
-          const byDigest = await client.pull(`team/${client.name}@${JSON.parse(shown).digest}`);
-          assert.equal(byDigest.code, 0, byDigest.output);
-          assert.equal((await client.logout()).code, 0);
-        });
-
-        it('is told that its password is wrong', async () => {
-          const login = await client.login('alice', 'not-the-password-1');
-          assert.notEqual(login.code, 0);
-          assert.match(login.output, /invalid username\/password/);
-        });
-
-        it('is told that no grant lets it pull, whether the image exists or not', async () => {
-          assert.equal((await client.login('bob', PASSWORD)).code, 0);
-          for (const image of ['team/never-pushed:1', `team/${client.name}:1`]) {
-            const pull = await client.pull(image);
-            assert.notEqual(pull.code, 0);
-            assert.match(pull.output, /bob has no grant for pull on team\//);
-          }
-        });
-
-        it('is told that no grant lets it push', async () => {
-          assert.equal((await client.login('bob', PASSWORD)).code, 0);
-          const push = await client.push(`${layout}:good`, 'team/by-bob:1');
-          assert.notEqual(push.code, 0);
-          assert.match(push.output, /bob has no grant for push on team\/by-bob/);
-        });
-
-        it('is told why an image is blocked, by tag and by digest', async () => {
-          assert.equal((await client.login('alice', PASSWORD)).code, 0);
-          const pushed = await client.push(`${layout}:leaky`, `team/leaky-${client.name}:1`);
-          assert.equal(pushed.code, 0, pushed.output);
-          const shown = await server.run(['--json', 'image', 'show', `team/leaky-${client.name}:1`]);
-          for (const reference of [':1', `@${JSON.parse(shown).digest}`]) {
-            const pull = await client.pull(`team/leaky-${client.name}${reference}`);
-            assert.notEqual(pull.code, 0);
-            assert.match(pull.output, /dockgate: blocked team\/leaky-.* by rule secrets.*aws-/s);
-          }
-        });
-      });
-    }
-
-    describe('the access log after it', () => {
-      it('verifies, and holds every refusal', async () => {
-        const search = await server.run([
-          '--json',
-          'audit',
-          'search',
-          '--outcome',
-          'refused',
-          '--limit',
-          '1000',
-        ]);
-        const reasons = JSON.parse(search).records.map(
-          ({ record }: { record: { reason?: string } }) => record.reason,
-        );
-        for (const reason of ['sign-in.password', 'grant.missing', 'policy.secrets']) {
-          assert(reasons.includes(reason), `${reason} is not among ${[...new Set(reasons)]}`);
-        }
-        assert.match(await server.run(['audit', 'verify']), /the log is whole/);
-      });
-    });
-  });
-}
+describe('skopeo, podman and buildah', function () {
+  this.timeout(120_000);
+  everyClient([
+    { name: 'skopeo', create: skopeoClient, wrongPassword },
+    { name: 'podman', create: podmanClient, wrongPassword },
+    { name: 'buildah', create: buildahClient, wrongPassword },
+  ]);
+});

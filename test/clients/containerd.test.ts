@@ -1,0 +1,130 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Dockgate, startDockgate } from '../support/dockgate.ts';
+import { type BuiltImage, buildImage } from '../support/image.ts';
+import { PLANTED_AWS_FILE } from '../support/planted.ts';
+import { createPusher } from '../support/pusher.ts';
+import { type Ran, run } from '../support/run.ts';
+import { type Daemon, startDaemon, startOrSkip } from './daemon.ts';
+
+const PASSWORD = 'correct-horse-battery-9';
+
+function startContainerd(): Promise<Daemon> {
+  return startDaemon(
+    'containerd',
+    (directory, socket) => {
+      const config = join(directory, 'config.toml');
+      writeFileSync(
+        config,
+        `version = 2
+root = "${directory}/root"
+state = "${directory}/state"
+disabled_plugins = ["io.containerd.grpc.v1.cri"]
+[grpc]
+  address = "${socket}"
+[ttrpc]
+  address = "${directory}/ttrpc.sock"
+`,
+      );
+      return ['--config', config];
+    },
+    async (socket) => (await run('ctr', ['--address', socket, 'version'])).code === 0,
+  );
+}
+
+/** ctr signs in with each command, knows the CA by hosts.toml, and asks for a manifest by HEAD first. */
+describe('containerd', function () {
+  this.timeout(120_000);
+  let daemon: Daemon | undefined;
+  let server: Dockgate;
+  let hosts: string;
+  let good: BuiltImage;
+  let leaky: BuiltImage;
+
+  before(async function () {
+    daemon = await startOrSkip(this, startContainerd);
+    server = await startDockgate();
+    await server.addUser('alice', PASSWORD, ['developer', 'team/**']);
+    await server.addUser('bob', PASSWORD, ['reader', 'elsewhere/**']);
+    hosts = join(daemon?.directory ?? '', 'certs.d');
+    mkdirSync(join(hosts, server.host), { recursive: true });
+    const here = `"https://${server.host}"`;
+    // The `server` line is a host of its own, which needs its own CA.
+    writeFileSync(
+      join(hosts, server.host, 'hosts.toml'),
+      `server = ${here}\nca = "${server.caPath}"\n[host.${here}]\n  ca = "${server.caPath}"\n`,
+    );
+    good = await buildImage({ config: { user: 'app' }, layers: [[{ path: 'hello', data: 'hello\n' }]] });
+    leaky = await buildImage({ config: { user: 'app' }, layers: [[PLANTED_AWS_FILE]] });
+    const pusher = createPusher(server, `alice:${PASSWORD}`);
+    await pusher.push('team/good', good, '1');
+    await pusher.push('team/leaky', leaky, '1');
+  });
+  after(async () => {
+    await server?.remove();
+    await daemon?.stop();
+  });
+
+  const ctr = (...args: readonly string[]): Promise<Ran> =>
+    run('ctr', ['--address', daemon?.socket ?? '', ...args]);
+  const place = (image: string) => `${server.host}/${image}`;
+  const as = (user: string, password = PASSWORD) => ['--hosts-dir', hosts, '--user', `${user}:${password}`];
+  const pull = (image: string, credential: readonly string[]) =>
+    ctr('images', 'pull', '--snapshotter', 'native', ...credential, place(image));
+
+  it('pulls by tag and by digest', async () => {
+    for (const image of ['team/good:1', `team/good@${good.digest}`]) {
+      const pulled = await pull(image, as('alice'));
+      assert.equal(pulled.code, 0, pulled.output);
+    }
+  });
+
+  it('pushes', async () => {
+    const source = place('team/good:1');
+    const target = place('team/pushed:1');
+    const pulled = await pull('team/good:1', as('alice'));
+    assert.equal(pulled.code, 0, pulled.output);
+    const tagged = await ctr('images', 'tag', source, target);
+    assert.equal(tagged.code, 0, tagged.output);
+    const pushed = await ctr('images', 'push', ...as('alice'), target);
+    assert.equal(pushed.code, 0, pushed.output);
+    const shown = await server.run(['--json', 'image', 'show', 'team/pushed:1']);
+    assert.equal(JSON.parse(shown).digest, good.digest);
+  });
+
+  it('is told the status alone when its password is wrong', async () => {
+    const pulled = await pull('team/good:1', as('alice', 'not-the-password-1'));
+    assert.notEqual(pulled.code, 0);
+    assert.match(pulled.output, /failed to fetch oauth token: unexpected status:? .*401/);
+  });
+
+  it('is told the status alone when no grant lets it pull, whether the image exists or not', async () => {
+    for (const image of ['team/good:1', 'team/never-pushed:1']) {
+      const pulled = await pull(image, as('bob'));
+      assert.notEqual(pulled.code, 0);
+      assert.match(pulled.output, /403 Forbidden/);
+    }
+  });
+
+  it('is told the status alone when no grant lets it push', async () => {
+    const target = place('team/by-bob:1');
+    await pull('team/good:1', as('alice'));
+    await ctr('images', 'tag', '--force', place('team/good:1'), target);
+    const pushed = await ctr('images', 'push', ...as('bob'), target);
+    assert.notEqual(pushed.code, 0);
+    assert.match(pushed.output, /403 Forbidden/);
+  });
+
+  it('is refused a blocked image by tag and by digest, and told the status: 1.6 asks by HEAD alone', async () => {
+    for (const image of ['team/leaky:1', `team/leaky@${leaky.digest}`]) {
+      const pulled = await pull(image, as('alice'));
+      assert.notEqual(pulled.code, 0);
+      assert.match(pulled.output, /403 Forbidden/);
+    }
+    const args = ['--json', 'audit', 'search', '--outcome', 'refused', '--repository', 'team/leaky'];
+    const { records } = JSON.parse(await server.run(args));
+    const reasons = records.map(({ record }: { record: { reason?: string } }) => record.reason);
+    assert(reasons.includes('policy.secrets'), String(reasons));
+  });
+});
