@@ -26,10 +26,11 @@ need htpasswd apache2-utils
 # The conformance program of the distribution specification, built as a Go module into the user's cache. Without Go
 # its test is skipped and says so.
 build_conformance() {
-  version=$(cat "$(dirname "$0")/conformance/VERSION")
-  cache="${XDG_CACHE_HOME:-$HOME/.cache}/dockgate"
+  command -v go >/dev/null 2>&1 || return 0
+  read -r version <"${0%/*}/conformance/VERSION"
+  cache="${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/dockgate"
   program="$cache/oci-conformance-$version"
-  [ ! -x "$program" ] && command -v go >/dev/null 2>&1 || return 0
+  [ ! -x "$program" ] || return 0
   echo "test/setup.sh: building the OCI conformance program $version" >&2
   built=$(mktemp -d)
   if GOBIN=$built GOFLAGS='' go install "github.com/opencontainers/distribution-spec/conformance@$version" \

@@ -143,11 +143,10 @@ describe('a new password', () => {
     }
   });
 
-  it('C-17 is judged in a moment, however long it is', async () => {
-    await passwordProblem({ name: 'ann', password: 'the dictionaries are loaded now' });
-    const startedAtMs = performance.now();
-    await passwordProblem({ name: 'ann', password: 'ab1!'.repeat(256) });
-    assert.ok(performance.now() - startedAtMs < 500);
+  it('C-17 is judged by its beginning, so that a long one costs no more than another', async () => {
+    const password = 'ab1!'.repeat(256);
+    const begun = await passwordProblem({ name: 'ann', password: password.slice(0, 100) });
+    assert.equal(await passwordProblem({ name: 'ann', password }), begun);
   });
 });
 
