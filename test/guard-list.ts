@@ -625,7 +625,7 @@ export const GUARDS: readonly Guard[] = [
   {
     guard: 'a child of an index is no blob of it',
     file: 'src/store/link-reads.ts',
-    replace: "      .where('manifest_blobs.place', 'in', ['config', 'layer'])\n",
+    replace: "      .where('manifest_blobs.place', 'in', ['config', 'layer', 'elsewhere'])\n",
     with: '',
     tests: ['test/store/contracts.test.ts'],
   },
@@ -869,9 +869,9 @@ export const GUARDS: readonly Guard[] = [
     tests: ['test/product/other-repositories.test.ts'],
   },
   {
-    guard: 'V-18: a registry is not given a manifest whose far layer it does not hold',
-    file: 'src/gateway/push-manifest.ts',
-    replace: 'if (absent) return layerUnknown(repository, absent);',
+    guard: 'V-18: named is not held: a blob is served where its repository holds it',
+    file: 'src/gateway/pull-blob.ts',
+    replace: "if (!held) return deny({ ...facts, reason: 'blob.unknown' }, blobUnknown(repository, digest));",
     with: '',
     tests: ['test/product/other-repositories.test.ts'],
   },
