@@ -1,5 +1,6 @@
 import { chmodSync, rmSync } from 'node:fs';
 import { createServer, type RequestListener } from 'node:http';
+import { createConnection } from 'node:net';
 import { StartError } from '../base/index.ts';
 
 /**
@@ -28,4 +29,16 @@ export async function listenAdmin(
       await new Promise<void>((resolve) => server.close(() => resolve()));
     },
   };
+}
+
+/** Whether a server listens there: a socket that a crash left behind does not answer. */
+export function isAnswered(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = createConnection(path);
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
 }

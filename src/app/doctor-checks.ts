@@ -17,6 +17,7 @@ import type { Config } from '../config/index.ts';
 import { openStoreReads } from '../store/index.ts';
 import { openTls } from '../tls/index.ts';
 import { createUpstream } from '../upstream/index.ts';
+import { isAnswered } from './admin-socket.ts';
 import { certificateNamesOf } from './names.ts';
 import { pathsOf } from './paths.ts';
 
@@ -24,7 +25,7 @@ import { pathsOf } from './paths.ts';
 export interface Found {
   readonly isHealthy: boolean;
   readonly text: string;
-  /** What to do about it. */
+  /** What to do about it. On something healthy it is advice. */
   readonly mend?: string;
 }
 
@@ -121,7 +122,7 @@ export function judgeDisk(free: number, directory: string): Found {
   return { isHealthy: false, text, mend };
 }
 
-export async function checkServer({ ops }: Config): Promise<Found> {
+export async function checkServer({ ops, dataDirectory }: Config): Promise<Found> {
   const host = ops.address.includes(':') ? `[${ops.address}]` : ops.address;
   const where = `${host}:${ops.port}`;
   const signal = AbortSignal.timeout(ANSWER_MS_MAX);
@@ -133,6 +134,10 @@ export async function checkServer({ ops }: Config): Promise<Found> {
   }
   if (signal.aborted) {
     return { isHealthy: false, text: `${where} does not answer in time`, mend: 'restart the server' };
+  }
+  if (await isAnswered(pathsOf(dataDirectory).adminSocket)) {
+    const text = `running on this data, but nothing answers on ${where}`;
+    return { isHealthy: true, text, mend: 'name the --ops-port that it was started with' };
   }
   return { isHealthy: true, text: `not running (nothing on ${where})` };
 }

@@ -82,5 +82,7 @@ function checkEnvironment(environment: Environment): Found {
   const dangers = dangerousEnvironment(environment);
   if (dangers.length === 0) return { isHealthy: true, text: 'no variable weakens the server' };
   const text = dangers.map(({ variable, effect }) => `${variable} ${effect}`).join('; ');
-  return { isHealthy: false, text, mend: `unset ${dangers.map(({ variable }) => variable).join(' ')}` };
+  const mend = `unset ${dangers.map(({ variable }) => variable).join(' ')}`;
+  if (dangers.some(({ isFatal }) => isFatal)) return { isHealthy: false, text, mend };
+  return { isHealthy: true, text, mend: `${mend}, unless it is meant` };
 }

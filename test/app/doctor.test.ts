@@ -101,6 +101,29 @@ describe('the doctor', function () {
     assert.equal(text.includes('secret'), false);
   });
 
+  it('notes a variable that may be meant, and does not fail for it', async () => {
+    const environment = { NODE_EXTRA_CA_CERTS: '/etc/ssl/corp.pem' };
+    const { isHealthy, text, mend } = await examine('environment', [], environment);
+    assert.equal(isHealthy, true);
+    assert.match(text, /NODE_EXTRA_CA_CERTS adds authorities/);
+    assert.equal(mend, 'unset NODE_EXTRA_CA_CERTS, unless it is meant');
+  });
+
+  it('notes a server whose ops port it was not told', async () => {
+    await prepare();
+    const server = createHttpServer();
+    server.listen(join(folder, 'data', 'dockgate.sock'));
+    await once(server, 'listening');
+    try {
+      const { isHealthy, text, mend } = await examine('server');
+      assert.equal(isHealthy, true);
+      assert.match(text, /running on this data, but nothing answers on 127\.0\.0\.1:/);
+      assert.match(String(mend), /--ops-port/);
+    } finally {
+      server.close();
+    }
+  });
+
   it('F-42: finds a certificate that ends soon, and one that has ended', async () => {
     await prepare({ clock: at(-365 * DAY_MS) });
     const ended = await examine('certificates');

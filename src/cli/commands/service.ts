@@ -84,9 +84,9 @@ function printChecks(checks: readonly DoctorCheck[], isJson: boolean, context: C
   if (isJson) context.output.line(plainJson(checks));
   else {
     for (const { name, isHealthy, text, mend } of checks) {
-      context.output.line(
-        plainLines(`${isHealthy ? 'ok  ' : 'FAIL'}  ${name}: ${text}${mend ? `\n      mend: ${mend}` : ''}`),
-      );
+      const healthy = mend === undefined ? 'ok  ' : 'note';
+      const advice = mend === undefined ? '' : `\n      mend: ${mend}`;
+      context.output.line(plainLines(`${isHealthy ? healthy : 'FAIL'}  ${name}: ${text}${advice}`));
     }
   }
   const failed = checks.filter((check) => !check.isHealthy).length;
