@@ -47,7 +47,7 @@ export async function ensureFirstAdmin(
     await forgetChangedPassword(options.passwordPath, parts);
     return undefined;
   }
-  if (options.password !== undefined) requireStrong(options.password);
+  if (options.password !== undefined) await requireStrong(options.password);
   const password = options.password ?? generatePassword(parts.random);
   const secretHash = await parts.hasher.hash(password);
   if (typeof secretHash !== 'string') throw new StartError(secretHash.message);
@@ -67,8 +67,8 @@ export async function ensureFirstAdmin(
 }
 
 /** @throws {StartError} with the reason, never the password. */
-function requireStrong(password: string): void {
-  const problem = passwordProblem({ name: NAME, password });
+async function requireStrong(password: string): Promise<void> {
+  const problem = await passwordProblem({ name: NAME, password });
   if (problem === undefined) return;
   throw new StartError(`adminPassword (DOCKGATE_ADMIN_PASSWORD): ${problem}`);
 }

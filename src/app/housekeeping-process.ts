@@ -4,6 +4,7 @@ import { createLogger, createMetrics, serveOps } from '../telemetry/index.ts';
 import { openTls } from '../tls/index.ts';
 import { listenAdmin } from './admin-socket.ts';
 import { openHouse } from './house.ts';
+import { onDrain } from './messages.ts';
 import { certificateNamesOf } from './names.ts';
 import { runChild } from './run-child.ts';
 
@@ -27,10 +28,14 @@ await runChild(async ({ config, version, name }, closing) => {
   // A failed report is followed by another.
   const timer = setInterval(() => void report().catch(() => {}), REPORT_EVERY_MS);
   closing.defer(() => clearInterval(timer));
+  let isDraining = false;
+  onDrain(() => {
+    isDraining = true;
+  });
   const ops = await serveOps(config.ops, {
     metrics: () => house.hub.print(),
     isHealthy: () => true,
-    isReady: () => house.isReady(),
+    isReady: () => !isDraining && house.isReady(),
     logger,
   });
   closing.defer(() => ops.close());

@@ -15,6 +15,11 @@ export interface StopMessage {
   readonly kind: 'stop';
 }
 
+/** What the primary tells the housekeeping process when the node begins to end: it is not ready any more (F-50). */
+export interface DrainMessage {
+  readonly kind: 'drain';
+}
+
 /** What a child answers. */
 export type ChildMessage =
   | { readonly kind: 'ready'; readonly firstAdmin?: FirstAdmin | undefined }
@@ -30,6 +35,14 @@ export function startMessage(): Promise<StartMessage> {
 export function onStopMessage(handler: () => void): void {
   process.on('message', (message: StartMessage | StopMessage) => {
     if (message.kind === 'stop') handler();
+  });
+}
+
+/** In a child: calls when the node begins to end. */
+export function onDrain(handler: () => void): void {
+  process.on('message', (message) => {
+    if (typeof message === 'object' && message !== null && 'kind' in message && message.kind === 'drain')
+      handler();
   });
 }
 

@@ -119,6 +119,7 @@ function readyOf(
 
 /** Workers first, so that they can still write what they have begun; then the process that writes for them. */
 async function stopAll([house, ...workers]: readonly Supervised[], graceMs: number): Promise<void> {
+  house?.tell({ kind: 'drain' });
   await Promise.all(workers.map((worker) => worker.stop(graceMs)));
   await house?.stop(HOUSE_GRACE_MS);
 }

@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import type { Logger } from '../base/index.ts';
-import type { StopMessage } from './messages.ts';
+import type { DrainMessage, StopMessage } from './messages.ts';
 
 const BACKOFF_MS_MIN = 50;
 const BACKOFF_MS_MAX = 5000;
@@ -8,6 +8,8 @@ const BACKOFF_MS_MAX = 5000;
 export interface Supervised {
   /** Starts the process and keeps one running until `stop`. Resolves when the first one is ready. */
   start(): Promise<void>;
+  /** Sends the process a message, where there is one that listens. */
+  tell(message: DrainMessage): void;
   /** Asks the process to end and waits for it; kills it after `graceMs`. */
   stop(graceMs: number): Promise<void>;
 }
@@ -60,6 +62,10 @@ export function supervise(options: SupervisedOptions, parts: { readonly logger: 
 
   return {
     start: run,
+    tell(message) {
+      // One that is just ending needs no telling.
+      if (current?.connected) current.send(message, () => {});
+    },
     async stop(graceMs) {
       isStopping = true;
       const child = current;

@@ -34,6 +34,8 @@ export interface Listener {
 }
 
 const CHECK_EVERY_MS_MAX = 5000;
+/** While the server ends, connections that have become idle are closed so often. */
+const CLOSE_EVERY_MS = 100;
 
 const STATUS_OF_ERROR: Readonly<Record<string, number>> = {
   HPE_HEADER_OVERFLOW: 431,
@@ -102,7 +104,12 @@ export function createListener(options: ListenerOptions, parts: ListenerParts): 
     renew: (tls) => server.setSecureContext(tls),
     drain: () =>
       new Promise((resolve) => {
-        server.close(() => resolve());
+        // A client keeps its connection after a transfer, for the next one: that must not keep the process (F-50).
+        const closing = setInterval(() => server.closeIdleConnections(), CLOSE_EVERY_MS);
+        server.close(() => {
+          clearInterval(closing);
+          resolve();
+        });
         server.closeIdleConnections();
       }),
   };

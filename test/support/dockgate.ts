@@ -104,7 +104,7 @@ export async function startDockgate(options: DockgateOptions = {}): Promise<Dock
 }
 
 /** The environment without what would change a server: proxies, certificates, Node's own options. */
-function cleanEnvironment(): NodeJS.ProcessEnv {
+export function cleanEnvironment(): NodeJS.ProcessEnv {
   const { PATH, HOME, LANG, TMPDIR } = process.env;
   return { PATH, HOME, LANG, ...(TMPDIR === undefined ? {} : { TMPDIR }) };
 }
