@@ -2,6 +2,7 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import {
   type AccountReads,
   type AccountWrites,
+  PASSWORD_LENGTH_MIN,
   type PasswordHasher,
   passwordProblem,
 } from '../auth/index.ts';
@@ -25,6 +26,7 @@ interface FirstAdminParts {
   readonly hasher: PasswordHasher;
   readonly clock: Clock;
   readonly random: Random;
+  readonly logger: Logger;
 }
 
 /**
@@ -33,7 +35,7 @@ interface FirstAdminParts {
  * @param options.password from the operator; absent, one is generated and kept in `passwordPath` (0600) until the
  *   admin changes it.
  * @returns the admin with its generated password, to be printed once; `undefined` when nothing is to be told.
- * @throws {StartError} the operator's password is too weak.
+ * @throws {StartError} the operator's password is too short.
  */
 export async function ensureFirstAdmin(
   options: { readonly password: string | undefined; readonly passwordPath: string },
@@ -47,7 +49,7 @@ export async function ensureFirstAdmin(
     await forgetChangedPassword(options.passwordPath, parts);
     return undefined;
   }
-  if (options.password !== undefined) await requireStrong(options.password);
+  if (options.password !== undefined) await checkStrength(options.password, parts.logger);
   const password = options.password ?? generatePassword(parts.random);
   const secretHash = await parts.hasher.hash(password);
   if (typeof secretHash !== 'string') throw new StartError(secretHash.message);
@@ -66,11 +68,20 @@ export async function ensureFirstAdmin(
   return options.password === undefined ? { name: NAME, password } : undefined;
 }
 
-/** @throws {StartError} with the reason, never the password. */
-async function requireStrong(password: string): Promise<void> {
+/**
+ * Whoever sets this password owns the host and could set any other: a short one is refused, one that can be guessed is
+ * told, and the floor for everybody else stands.
+ *
+ * @throws {StartError} with the reason, never the password.
+ */
+async function checkStrength(password: string, logger: Logger): Promise<void> {
   const problem = await passwordProblem({ name: NAME, password });
   if (problem === undefined) return;
-  throw new StartError(`adminPassword (DOCKGATE_ADMIN_PASSWORD): ${problem}`);
+  const text = `adminPassword (DOCKGATE_ADMIN_PASSWORD): ${problem}`;
+  if ([...password].length < PASSWORD_LENGTH_MIN) throw new StartError(text);
+  logger.warn(
+    `${text}; it is taken because the operator gave it: change it with \`dockgate user passwd admin\``,
+  );
 }
 
 /** 130 random bits in groups that can be typed. */

@@ -12,7 +12,7 @@ export { ANONYMOUS_IDENTITY, LOCAL_IDENTITY } from './identity.ts';
 export type { KeyRingParts, OpenKeyRing } from './key-ring.ts';
 export { addTokenKey, ensureTokenKey, openKeyRing, printJwks, removeTokenKey } from './key-ring.ts';
 export { parseAccountName } from './names.ts';
-export { passwordProblem } from './password-floor.ts';
+export { PASSWORD_LENGTH_MIN, passwordProblem } from './password-floor.ts';
 export type { PasswordHasher, PasswordHashOptions } from './password-hash.ts';
 export { createPasswordHasher, DEFAULT_PASSWORD_HASH_OPTIONS } from './password-hash.ts';
 export type {

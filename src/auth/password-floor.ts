@@ -2,7 +2,7 @@ import type { ZxcvbnFactory } from '@zxcvbn-ts/core';
 import { PASSWORD_BYTES_MAX } from './password-hash.ts';
 import { REFRESH_PREFIX, ROBOT_PREFIX } from './secrets.ts';
 
-const LENGTH_MIN = 10;
+export const PASSWORD_LENGTH_MIN = 10;
 const SCORE_MIN = 3;
 /** Estimating takes time that grows with the square of the length; what is strong so far stays strong. */
 const ESTIMATED_LENGTH_MAX = 100;
@@ -43,7 +43,8 @@ export async function passwordProblem(account: {
   readonly password: string;
 }): Promise<string | undefined> {
   const { name, password } = account;
-  if ([...password].length < LENGTH_MIN) return `the password needs at least ${LENGTH_MIN} characters`;
+  if ([...password].length < PASSWORD_LENGTH_MIN)
+    return `the password needs at least ${PASSWORD_LENGTH_MIN} characters`;
   if (Buffer.byteLength(password) > PASSWORD_BYTES_MAX) {
     return `the password is longer than ${PASSWORD_BYTES_MAX} bytes`;
   }

@@ -247,6 +247,22 @@ describe('a first start', function () {
     }
   });
 
+  it('C-17: takes a first password that can be guessed, since the operator could set any, and says so', async () => {
+    const guessable = 'admin-password';
+    const environment = { DOCKGATE_ADMIN_PASSWORD: guessable };
+    const server = await startDockgate({ workers: 1, environment });
+    try {
+      assert.equal((await server.request('/v2/', { basic: `admin:${guessable}` })).status, 200);
+      assert.match(
+        server.output(),
+        /adminPassword \(DOCKGATE_ADMIN_PASSWORD\): .*it is taken because the operator gave it/,
+      );
+      assert.equal(server.output().includes(guessable), false);
+    } finally {
+      await server.remove();
+    }
+  });
+
   it('prints the generated password once, keeps it until it is changed, and then forgets it at once', async () => {
     let server = await startDockgate({ workers: 1 });
     try {
