@@ -4,7 +4,7 @@ import type { Registry } from './suite.ts';
 
 const PASSWORD = 'correct-horse-battery-9';
 
-/** The layers of the suite are no archives, so no scanner can read them: here policy only warns. */
+/** The suite reads each blob back before a manifest names it, when nothing can judge it: here policy only warns. */
 const WARNS = `policies:
   - name: default
     match: ["conformance/**"]
