@@ -1,9 +1,13 @@
 import { constants } from 'node:fs';
 import { link, open, readFile, readlink, rename, rm, stat, utimes } from 'node:fs/promises';
 import { hostname } from 'node:os';
+import { setTimeout as passing } from 'node:timers/promises';
 import { newId, type Random, StartError } from '../base/index.ts';
 import { isMissing } from './disk.ts';
 
+/** Milliseconds between two looks at a lock that was just taken over, and how many looks at most. */
+const SETTLE_MS = 50;
+const SETTLE_LOOKS = 10;
 /** How often the holder shows that it lives, and after how long without it a lock of another host is stale. */
 const BEAT_MS = 2000;
 const STALE_MS = 15_000;
@@ -39,10 +43,23 @@ export interface Lock {
 export async function takeLock(path: string, random: Random): Promise<Lock> {
   const self = await describeSelf(newId(random));
   for (let attempt = 0; attempt < 3; attempt += 1) {
-    if (await placeLock(path, self)) return holdLock(path, self);
+    // After a takeover others may have been at it too: the second of them moves our fresh lock away for a moment.
+    if ((await placeLock(path, self)) && (attempt === 0 || (await isSettled(path, self)))) {
+      return holdLock(path, self);
+    }
     await removeStale(path, self);
   }
   throw new StartError(`${path}: others are taking this lock at the same time; start again`);
+}
+
+/** Whether the lock is ours once everybody who saw the stale one has acted: a lock that was moved away is put back. */
+async function isSettled(path: string, self: Holder): Promise<boolean> {
+  for (let look = 0; look < SETTLE_LOOKS; look += 1) {
+    await passing(SETTLE_MS);
+    const holder = await readHolder(path);
+    if (holder !== undefined && (holder.token !== self.token || look > 0)) return holder.token === self.token;
+  }
+  return false;
 }
 
 function holdLock(path: string, self: Holder): Lock {
