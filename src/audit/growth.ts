@@ -1,5 +1,5 @@
 import { bundleFile, hashTileFile, type TileFile } from './log-files.ts';
-import { leafHash } from './merkle.ts';
+import type { TreeHash } from './merkle.ts';
 import { edgeOf, TILE_WIDTH, type Tree } from './tree.ts';
 
 /** A log as it is held in memory: the tree's right edge and the lines of the last bundle that is not full. */
@@ -8,17 +8,24 @@ export interface LogHead {
   readonly lines: readonly Uint8Array[];
 }
 
+/** One line on its way into the log. */
+export interface Leaf {
+  readonly bytes: Uint8Array;
+  /** Its leaf hash. */
+  readonly leaf: TreeHash;
+}
+
 /** What a batch of lines makes of a log: pure, so that a failed write leaves the old head as it was. */
 export function growLog(
   head: LogHead,
-  lines: readonly Uint8Array[],
+  lines: readonly Leaf[],
 ): { readonly head: LogHead; readonly files: readonly TileFile[] } {
   const tree = head.tree.clone();
   const files: TileFile[] = [];
   let bundle = [...head.lines];
-  for (const line of lines) {
-    bundle.push(line);
-    for (const { level, index, hashes } of tree.append(leafHash(line))) {
+  for (const { bytes, leaf } of lines) {
+    bundle.push(bytes);
+    for (const { level, index, hashes } of tree.append(leaf)) {
       files.push(hashTileFile(level, index, hashes));
     }
     if (bundle.length === TILE_WIDTH) {

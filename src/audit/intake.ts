@@ -2,13 +2,13 @@ import { rm } from 'node:fs/promises';
 import type { Logger } from '../base/index.ts';
 import { syncDirectory } from './disk.ts';
 import type { Position } from './positions.ts';
-import { WriterTail } from './tail.ts';
-import { listSegments, type WalLine, walDirectory } from './wal.ts';
+import { type TailLine, WriterTail } from './tail.ts';
+import { listSegments, walDirectory } from './wal.ts';
 
 /** What the sequencer takes up: the write-ahead lines of all writers. */
 export interface Intake {
   /** Durable lines that the log does not hold yet, in the order of their arrival; a few MiB a writer at most. */
-  collect(): Promise<{ readonly lines: readonly WalLine[]; readonly hasMore: boolean }>;
+  collect(): Promise<{ readonly lines: readonly TailLine[]; readonly hasMore: boolean }>;
   /** Removes segments; call it when a durable checkpoint covers all that was collected. */
   removeCovered(): Promise<void>;
 }
@@ -22,7 +22,7 @@ export function createIntake(
   const tails = new Map<string, WriterTail>();
   return {
     async collect() {
-      const lines: WalLine[] = [];
+      const lines: TailLine[] = [];
       let hasMore = false;
       for (const [writer, segments] of await listSegments(directory)) {
         const tail = tails.get(writer) ?? new WriterTail(writers.get(writer));
@@ -53,7 +53,7 @@ export function createIntake(
   };
 }
 
-function byTime(a: WalLine, b: WalLine): number {
+function byTime(a: TailLine, b: TailLine): number {
   if (a.record.time === b.record.time) return 0;
   return a.record.time < b.record.time ? -1 : 1;
 }

@@ -69,6 +69,8 @@ export function openNote(note: string, verifier: Verifier): string | undefined {
     const match = /^\u2014 ([^\s+]+) ([A-Za-z0-9+/]+={0,2})$/.exec(line);
     if (!match) return undefined;
     const bytes = Buffer.from(match[2] ?? '', 'base64');
+    // The bits that base64 leaves over must be zero: a note that was changed at all is another note.
+    if (bytes.toString('base64') !== match[2]) return undefined;
     if (match[1] !== verifier.name || !bytes.subarray(0, 4).equals(verifier.keyId)) continue;
     if (!verify(null, Buffer.from(text), verifier.key, bytes.subarray(4))) return undefined;
     isSigned = true;

@@ -11,15 +11,14 @@ import {
   writeLogFile,
   writeTiles,
 } from './log-files.ts';
-import { leafHash } from './merkle.ts';
 import type { Signer } from './note.ts';
 import { type OpenedLog, openLog } from './open-log.ts';
 import type { RecordIndexWrites } from './ports.ts';
 import { type Position, printPositions } from './positions.ts';
 import type { Audit } from './record.ts';
 import { fillIndex } from './search.ts';
+import type { TailLine } from './tail.ts';
 import { TRANSFERS_FILE, type Transfers, unknownOutcome } from './transfers.ts';
-import type { WalLine } from './wal.ts';
 
 /** The open transfers are kept after so many leaves: at most so many are looked through after a crash. */
 const KEEP_LEAVES = 10_000;
@@ -122,21 +121,18 @@ export class Steps {
   }
 
   /** Tiles first, then the signature over them: a checkpoint never covers what a crash could take away. */
-  async #append(lines: readonly WalLine[]): Promise<void> {
-    const { head, files } = growLog(
-      this.#head,
-      lines.map((line) => line.bytes),
-    );
+  async #append(lines: readonly TailLine[]): Promise<void> {
+    const { head, files } = growLog(this.#head, lines);
     await writeTiles(this.#log, files);
     const { size } = head.tree;
     const note = signCheckpoint({ size, root: head.tree.root() }, this.#parts.signer);
     await writeLogFile(this.#log, CHECKPOINT_FILE, note);
     this.#head = head;
     let index = size - lines.length;
-    for (const { record, bytes } of lines) {
+    for (const { record, leaf } of lines) {
       this.#transfers.meet(index, record);
       index += 1;
-      this.#writers.set(record.writer, { seq: record.seq, leaf: leafHash(bytes) });
+      this.#writers.set(record.writer, { seq: record.seq, leaf });
     }
     this.#grownAtMs = this.#parts.clock.monotonicMs();
     await removePartials(this.#log, files);

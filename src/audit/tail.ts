@@ -11,6 +11,11 @@ const READ_BYTES = 4 * MiB;
 /** A failed append is written again at most this long (a batch and its statement): no older line comes again. */
 const RECENT_MAX = 2048;
 
+/** A line, and its leaf hash, which is needed here and in the tree. */
+export interface TailLine extends WalLine {
+  readonly leaf: TreeHash;
+}
+
 /** What a reader reports and does not decide about. */
 export interface TailProblem {
   readonly problem: 'torn' | 'hole' | 'repeated';
@@ -32,7 +37,7 @@ export class WriterTail {
   #offset = 0;
   #lastLineSegment = 0;
   #recent = new Map<number, TreeHash>();
-  #lines: WalLine[] = [];
+  #lines: TailLine[] = [];
   #problems: TailProblem[] = [];
 
   /** @param last where the log stands; `undefined`: it has no line of this writer. */
@@ -52,7 +57,7 @@ export class WriterTail {
    * @returns durable lines that follow what was taken, and whether there are more to read at once.
    */
   async read(segments: readonly Segment[]): Promise<{
-    readonly lines: readonly WalLine[];
+    readonly lines: readonly TailLine[];
     readonly problems: readonly TailProblem[];
     readonly hasMore: boolean;
   }> {
@@ -131,7 +136,7 @@ export class WriterTail {
     if (seq < expected && this.#recent.get(seq)?.equals(leaf)) return;
     if (seq < expected) this.#report('repeated', `number ${seq} comes again with another line`);
     if (seq > expected) this.#report('hole', `numbers ${expected} to ${seq - 1} are missing`);
-    this.#lines.push(line);
+    this.#lines.push({ ...line, leaf });
     this.#last = { seq, leaf };
     this.#lastLineSegment = segment;
     this.#remember(seq, leaf);

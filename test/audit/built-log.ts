@@ -14,6 +14,7 @@ import {
   writeLogFile,
   writeTiles,
 } from '../../src/audit/log-files.ts';
+import { leafHash } from '../../src/audit/merkle.ts';
 import { printVerifierKey, type Signer } from '../../src/audit/note.ts';
 import type { AuditEntry } from '../../src/audit/record.ts';
 import { createTree } from '../../src/audit/tree.ts';
@@ -51,7 +52,10 @@ export async function buildLog(node = 'n1'): Promise<BuiltLog> {
           Buffer.from(typeof wanted === 'string' ? wanted : printLine(index, node, wanted), 'latin1'),
         );
       }
-      const grown = growLog(head, lines);
+      const grown = growLog(
+        head,
+        lines.map((bytes) => ({ bytes, leaf: leafHash(bytes) })),
+      );
       await writeTiles(log, grown.files);
       const note = signCheckpoint({ size, root: grown.head.tree.root() }, signer);
       await writeLogFile(log, CHECKPOINT_FILE, note);

@@ -26,6 +26,20 @@ function newSigner(name: string): Signer {
 }
 
 describe('a signed note', () => {
+  it('is refused after any change of one bit, also of those that base64 leaves over', () => {
+    const signer = newSigner('dockgate/n1');
+    const key = printVerifierKey(signer.name, signer.publicKey);
+    for (let round = 0; round < 8; round += 1) {
+      const note = signNote(`${round}\n`, signer);
+      const bytes = Buffer.from(note);
+      for (let bit = 0; bit < bytes.length * 8; bit += 1) {
+        const changed = Buffer.from(bytes);
+        changed[bit >> 3] = (bytes[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+        assert.equal(open(changed.toString('utf8'), key), undefined, `bit ${bit} of ${JSON.stringify(note)}`);
+      }
+    }
+  });
+
   it('is read as Go reads its published example', () => {
     assert.equal(open(GO_NOTE), GO_TEXT);
   });
