@@ -1,8 +1,13 @@
+import { setTimeout as passing } from 'node:timers/promises';
 import { run } from '../test/support/run.ts';
 import type { Peer } from './peers.ts';
 import { cpuSecondsOf } from './processes.ts';
 
 export const CONNECTIONS = 32;
+const QUIET_MS = 400;
+/** Of one processor. */
+const QUIET_SHARE = 0.06;
+const QUIET_LOOKS_MAX = 20;
 
 export interface ManifestRun {
   readonly requestsPerSecond: number;
@@ -36,7 +41,7 @@ export async function measureManifests(
     ...args,
     ...['-H', `Authorization: Bearer ${token}`, '-H', `Accept: ${asked.mediaType}`, `${peer.origin}${path}`],
   ]);
-  const cpuSeconds = cpuSecondsOf(pids, asked.ticksPerSecond) - before;
+  const cpuSeconds = (await cpuWhenQuiet(pids, asked.ticksPerSecond)) - before;
   const count = Number(/(\d+) requests in/.exec(output)?.[1]);
   const perSecond = Number(/Requests\/sec:\s+([\d.]+)/.exec(output)?.[1]);
   if (code !== 0 || !(count > 0) || /Non-2xx|Socket errors/.test(output)) {
@@ -62,7 +67,7 @@ export async function measureBlob(
     ...['--write-out', '%{http_code} %{size_download} %{time_total}'],
     ...['--header', `Authorization: Bearer ${token}`, `${peer.origin}${path}`],
   ]);
-  const cpuSeconds = cpuSecondsOf(pids, asked.ticksPerSecond) - before;
+  const cpuSeconds = (await cpuWhenQuiet(pids, asked.ticksPerSecond)) - before;
   const [status, size, seconds] = output.split(' ');
   if (status !== '200' || Number(size) !== bytes)
     throw new Error(`${peer.name}, ${path}: curl says ${output}`);
@@ -70,6 +75,18 @@ export async function measureBlob(
     megabytesPerSecond: bytes / Number(seconds) / 1e6,
     cpuSecondsPerGibibyte: (cpuSeconds / bytes) * 2 ** 30,
   };
+}
+
+/** What a peer does after its answers (sequencing its log) counts, and does not burden the next measurement. */
+async function cpuWhenQuiet(pids: readonly number[], ticksPerSecond: number): Promise<number> {
+  let seconds = cpuSecondsOf(pids, ticksPerSecond);
+  for (let look = 0; look < QUIET_LOOKS_MAX; look += 1) {
+    await passing(QUIET_MS);
+    const before = seconds;
+    seconds = cpuSecondsOf(pids, ticksPerSecond);
+    if (seconds - before < QUIET_SHARE * (QUIET_MS / 1000)) break;
+  }
+  return seconds;
 }
 
 function latencyMs(output: string, percentile: string): number {

@@ -1,4 +1,4 @@
-import { cpus, freemem, release, totalmem, type } from 'node:os';
+import { cpus, loadavg, release, totalmem, type } from 'node:os';
 import { KiB, MiB } from '../src/base/index.ts';
 import type { BlobRun, ManifestRun } from './load.ts';
 
@@ -27,9 +27,10 @@ export interface Results {
 export interface Machine {
   readonly processors: string;
   readonly memoryGiB: number;
-  readonly freeMemoryGiB: number;
   readonly kernel: string;
   readonly node: string;
+  /** Of the minute before the run: what else was going on. */
+  readonly loadBefore: number;
 }
 
 export function describeMachine(): Machine {
@@ -38,9 +39,9 @@ export function describeMachine(): Machine {
   return {
     processors: `${all.length} x ${all[0]?.model ?? 'unknown'}`,
     memoryGiB: gibibytes(totalmem()),
-    freeMemoryGiB: gibibytes(freemem()),
     kernel: `${type()} ${release()}`,
     node: process.version,
+    loadBefore: loadavg()[0] ?? 0,
   };
 }
 
@@ -100,15 +101,16 @@ turns (${results.rounds} rounds, their order rotates). Each cell is the median o
 
 ${printTable(results)}
 
-- Machine: ${machine.processors}, ${machine.memoryGiB} GiB memory, ${machine.kernel}, Node ${machine.node}.
+- Machine: ${machine.processors}, ${machine.memoryGiB} GiB memory, ${machine.kernel}, Node ${machine.node}; load average
+  before the run ${machine.loadBefore.toFixed(1)}.
 - Manifest: ${(results.manifestBytes / KiB).toFixed(1)} KiB, ${results.connections} kept connections for ${results.manifestSeconds} s (wrk, 2 threads, on the same processors).
-- Blob: ${Math.round(results.blobBytes / MiB)} MiB, one client (curl), a new connection each time.
+- Blob: ${Math.round(results.blobBytes / MiB)} MiB, one client (curl), a new connection each time, three in each round.
 - Both speak TLS 1.3 with the same certificate and check an ES256 token on every request. dockgate also looks up the
   caller's grants, judges the image (the shipped policy, scanned by the inspector), and makes the record of the
   decision durable on disk before the first byte. docker-registry does none of that and keeps no access log here,
   which favours it; it keeps blob sizes in memory, as Debian configures it.
-- CPU is user and system time of all processes of a peer, the clients' not counted. Memory counts pages that
-  processes share more than once.
+- CPU is user and system time of all processes of a peer, the clients' not counted, with what it does after
+  its last answer. Memory counts pages that processes share more than once.
 ${notes.join('\n')}`
     .trimEnd()
     .concat('\n');
