@@ -33,8 +33,8 @@ export function table(headings: readonly string[], rows: readonly (readonly unkn
 }
 
 function cell(value: unknown): string {
-  if (value === undefined || value === null || value === '') return '-';
-  return plainText(Array.isArray(value) ? value.join(', ') : String(value));
+  const text = Array.isArray(value) ? value.join(', ') : String(value ?? '');
+  return text === '' ? '-' : plainText(text);
 }
 
 /** Several lines, each of them safe on a terminal. */

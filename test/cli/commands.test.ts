@@ -431,6 +431,31 @@ describe('a command beside a running server', function () {
       assert.match(late.stderr, /is over: sign in again with `dockgate login/);
     });
 
+    it('lets an admin administer, and hears the sentences of the process that writes', async () => {
+      const { adminPassword } = server;
+      const args = ['login', server.url, '--user', 'admin', '--password-stdin', '--ca', server.caPath];
+      assert.equal((await remote(args, adminPassword)).code, 0);
+      assert.match((await remote(['user', 'list'])).stdout, /alice +active/);
+      for (const [command, told] of [
+        [['user', 'disable', 'nobody'], /there is no user nobody/],
+        [['group', 'join', 'nothing', 'alice'], /there is no group named "?nothing/],
+        [['user', 'disable', 'admin'], /no user who may administer/],
+        [['user', 'remove', 'admin'], /no user who may administer/],
+      ] as const) {
+        const { code, stderr } = await remote(command);
+        assert.equal(code, 1);
+        assert.match(stderr, told);
+      }
+      const answer = await server.request('/api/v1/groups/nothing/members/alice', {
+        method: 'PUT',
+        basic: `admin:${adminPassword}`,
+      });
+      assert.deepEqual(
+        [answer.status, answer.json().error],
+        [404, { code: 'DG_NAME_UNKNOWN', message: 'there is no group named "nothing"' }],
+      );
+    });
+
     it('prints JSON where asked', async () => {
       assert.deepEqual(JSON.parse((await login(['--json'])).stdout), { server: server.url, user: 'alice' });
       assert.deepEqual(JSON.parse((await remote(['logout', '--json'])).stdout), {
