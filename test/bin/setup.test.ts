@@ -12,6 +12,8 @@ const NEEDED = [
   'skopeo',
   'podman',
   'buildah',
+  'dockerd',
+  'ctr',
   'openssl',
   'git',
   'htpasswd',
