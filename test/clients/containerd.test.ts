@@ -6,6 +6,7 @@ import { type BuiltImage, buildImage } from '../support/image.ts';
 import { PLANTED_AWS_FILE } from '../support/planted.ts';
 import { createPusher } from '../support/pusher.ts';
 import { type Ran, run } from '../support/run.ts';
+import { until } from '../support/until.ts';
 import { type Daemon, startDaemon, startOrSkip } from './daemon.ts';
 
 const PASSWORD = 'correct-horse-battery-9';
@@ -123,8 +124,11 @@ describe('containerd', function () {
       assert.match(pulled.output, /403 Forbidden/);
     }
     const args = ['--json', 'audit', 'search', '--outcome', 'refused', '--repository', 'team/leaky'];
-    const { records } = JSON.parse(await server.run(args));
-    const reasons = records.map(({ record }: { record: { reason?: string } }) => record.reason);
-    assert(reasons.includes('policy.secrets'), String(reasons));
+    const reasons = async (): Promise<readonly (string | undefined)[]> => {
+      const { records } = JSON.parse(await server.run(args));
+      return records.map(({ record }: { record: { reason?: string } }) => record.reason);
+    };
+    // The index may lag a second behind the log.
+    await until(async () => (await reasons()).includes('policy.secrets'), 'the refusal is in the index');
   });
 });

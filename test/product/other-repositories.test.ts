@@ -142,3 +142,38 @@ describe('a registry behind the gateway that takes layers from elsewhere', funct
     }
   });
 });
+
+describe('what a registry behind the gateway has lost', function () {
+  this.timeout(120_000);
+
+  it('F-37: can be deleted here, too, and is then not served from what was kept of it', async () => {
+    const image = await buildImage();
+    let isThere = true;
+    const upstream = await startRawUpstream(({ line }, socket) => {
+      const isManifest = isThere && line.includes('/manifests/') && !line.startsWith('DELETE');
+      const head = isManifest
+        ? `HTTP/1.1 200 OK\r\nContent-Type: ${image.mediaType}\r\nDocker-Content-Digest: ${image.digest}\r\n` +
+          `Content-Length: ${image.manifest.length}\r\n\r\n`
+        : 'HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n';
+      socket.write(head);
+      if (isManifest && line.startsWith('GET')) socket.write(image.manifest);
+    });
+    const server = await startDockgate({ config: `upstreams:\n  - url: ${upstream.url}\n` });
+    try {
+      await server.addUser('mia', PASSWORD, ['maintainer', 'own/**']);
+      const ask = async (method: string): Promise<number> => {
+        const path = `/v2/own/app/manifests/${image.digest}`;
+        return (await server.request(path, { method, basic: `mia:${PASSWORD}` })).status;
+      };
+      assert.equal(await ask('HEAD'), 200);
+      isThere = false;
+      assert.equal(await ask('HEAD'), 200, 'kept');
+      assert.equal(await ask('DELETE'), 202);
+      assert.equal(await ask('HEAD'), 404);
+      assert.equal(await ask('DELETE'), 404);
+    } finally {
+      await server.remove();
+      await upstream.close();
+    }
+  });
+});
