@@ -50,12 +50,16 @@ describe('fills of the content store', () => {
     const bytes = randomBytes(1000);
     const digest = sha256Of(bytes);
     const gate = Promise.withResolvers<void>();
+    const wasAsked = Promise.withResolvers<void>();
     const first = bench.content.fill(digest, bytes.length, async () => {
+      wasAsked.resolve();
       await gate.promise;
       throw new Fault('DG_BLOB_VANISHED', 'BLOB_UNKNOWN', 'gone from that repository');
     });
     let asked = 0;
     const feed = createFeed();
+    // Each looks for the content before it asks: only who asks first is surely the first.
+    await wasAsked.promise;
     const startOwn = async (): Promise<Readable> => {
       asked += 1;
       return feed.stream;
