@@ -137,9 +137,8 @@ function leafOf(
 function manifestOf(repository: Repository, last: string, query: Query): Route | Refusal {
   const reference = parseReference(last);
   if (!reference) {
-    return last.includes(':')
-      ? badDigest()
-      : refuse('MANIFEST_INVALID', 'dockgate: malformed tag', { status: 400 });
+    // Under a tag that cannot be there is nothing: 404 is what the specification has for it, for a read as for a push.
+    return last.includes(':') ? badDigest() : refuse('MANIFEST_UNKNOWN', 'dockgate: malformed tag');
   }
   const tags: Tag[] = [];
   for (const text of query.get('tag') ?? []) {
