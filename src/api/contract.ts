@@ -105,6 +105,10 @@ export const grantShape = z.object({
   effect: z.string(),
   from: instant.optional(),
   until: instant.optional(),
+  /** Absent for what was given before this was kept. */
+  since: instant.optional(),
+  /** Who gave it under rights of its own, by `roles.manage`. */
+  givenBy: z.string().optional(),
 });
 export type GrantShape = z.infer<typeof grantShape>;
 export const grantIdShape = z.object({ id: z.string() });

@@ -33,6 +33,11 @@ export interface Operation<I extends z.ZodType = z.ZodType, O extends z.ZodType 
   readonly input: I;
   readonly output: O;
   readonly status: 200 | 201 | 202;
+  /**
+   * Another way to the right, for who lacks `action`: rights that depend on the input as a whole.
+   * @returns what is missing, as a sentence; `undefined` when the call is allowed.
+   */
+  readonly orElse?: (input: z.infer<I>, context: OperationContext) => Promise<string | undefined>;
   /** Checked against `action`; needed for repository actions. */
   readonly subject?: (input: z.infer<I>) => Subject;
   /** What the record says has changed; never a secret. */

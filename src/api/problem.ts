@@ -26,6 +26,7 @@ function problemOfFault({ code, status, message, headers }: Fault): Problem {
   // A name that is taken, the last admin, a group that is not there: the store's rules, told to the admin.
   if (code === 'DG_STORE_CONFLICT' && status === 404)
     return { status, code: 'DG_NAME_UNKNOWN', message, headers };
+  if (code === 'DG_STORE_CONFLICT' && status === 403) return { status, code: 'DG_DENIED', message, headers };
   const retry: Record<string, string> = status === 503 ? { 'retry-after': '2' } : {};
   return { status, code, message, headers: { ...retry, ...headers } };
 }

@@ -1,6 +1,6 @@
 import type { Identity } from '../auth/index.ts';
 import type { Identify } from './identify.ts';
-import { ApiProblem, type Operation, type Subject } from './operation.ts';
+import { ApiProblem, type Operation, type OperationContext, type Subject } from './operation.ts';
 import type { ApiParts } from './parts.ts';
 import { inputProblem, problemOf } from './problem.ts';
 import { type Exchange, entryOf } from './record.ts';
@@ -40,7 +40,7 @@ async function runAs(operation: Operation, identity: Identity, exchange: Operati
   try {
     const input = parseInput(operation, exchange);
     facts.subject = operation.subject?.(input) ?? {};
-    await requireRight(operation, identity, facts.subject, parts);
+    await requireRight(operation, { input, subject: facts.subject }, { parts, identity });
     const change = operation.change?.(input);
     const note = operation.note?.(input);
     await parts.audit.record(
@@ -92,14 +92,19 @@ function isPlainObject(value: unknown): value is object {
 }
 
 async function requireRight(
-  { action }: Operation,
-  identity: Identity,
-  { repository }: Subject,
-  parts: ApiParts,
+  { action, orElse }: Operation,
+  { input, subject: { repository } }: { readonly input: unknown; readonly subject: Subject },
+  context: OperationContext,
 ): Promise<void> {
   if (action === 'signed-in') return;
+  const { parts, identity } = context;
   const answer = await parts.directory.can(identity, action, repository);
   if (answer.isAllowed) return;
+  if (orElse) {
+    const lacks = await orElse(input, context);
+    if (lacks === undefined) return;
+    throw new ApiProblem(403, 'DG_DENIED', lacks);
+  }
   const where = repository === undefined ? '' : ` on ${repository}`;
   throw new ApiProblem(403, 'DG_DENIED', `${identity.principal.name} has no grant for ${action}${where}`);
 }

@@ -21,6 +21,7 @@ export type {
   AccountReads,
   AccountWrites,
   Attempts,
+  GrantPlace,
   Group,
   KeyRing,
   NewGrant,

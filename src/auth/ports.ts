@@ -65,6 +65,9 @@ export interface NewGrant {
   readonly untilMs?: number;
 }
 
+/** Every grant of the role on the pattern to the subject. */
+export type GrantPlace = Pick<NewGrant, 'role' | 'pattern' | 'subject'>;
+
 /**
  * Port, implemented by `store/`; in a worker a proxy that sends the call to the process that writes. Resolves after
  * COMMIT and after every live process of the node has dropped what it held.
@@ -88,7 +91,13 @@ export interface AccountWrites {
   /** @returns the id; adding the same grant again returns the one there is. */
   addGrant(grant: NewGrant): Promise<string>;
   /** @returns whether there was such a grant. */
-  removeGrant(grant: Pick<NewGrant, 'role' | 'pattern' | 'subject'>): Promise<boolean>;
+  removeGrant(grant: GrantPlace): Promise<boolean>;
+  /**
+   * The same under the giver's own rights (`roles.manage`), which are looked at in the change's own transaction.
+   * @throws {StoreConflict} `beyond`: it would give or take more than the giver holds now and until its end.
+   */
+  giveGrant(giver: Principal, grant: NewGrant): Promise<string>;
+  takeGrant(giver: Principal, grant: GrantPlace): Promise<boolean>;
   /** Of more than 100 tokens of one account the store drops the one used longest ago. */
   addRefreshToken(token: RefreshToken): Promise<void>;
   touchRefreshToken(id: string, lastUsedAtMs: number): Promise<void>;

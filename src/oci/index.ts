@@ -28,6 +28,8 @@ export {
 } from './names.ts';
 export type { Pattern, PatternResult } from './pattern.ts';
 export { matchesPattern, parsePattern } from './pattern.ts';
+export type { Cover, CoverResult } from './pattern-cover.ts';
+export { findUncovered } from './pattern-cover.ts';
 export type { ByteRange } from './range.ts';
 export { parseChunkRange, parseRange } from './range.ts';
 export type { JsonResult, JsonValue } from './strict-json.ts';

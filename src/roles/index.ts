@@ -2,6 +2,8 @@
 
 export { authorize, isLiveGrant } from './authorize.ts';
 export { BUILT_IN_ROLES, parseAction } from './built-in.ts';
+export type { Delegation, DelegationRequest } from './delegate.ts';
+export { delegate, managesGrants } from './delegate.ts';
 export type { GrantScopesRequest } from './grant-scopes.ts';
 export { grantScopes } from './grant-scopes.ts';
 export type { ScopesResult } from './scopes.ts';

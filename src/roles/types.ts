@@ -57,6 +57,10 @@ export interface Grant {
   readonly effect: 'allow' | 'deny';
   readonly fromMs?: number;
   readonly untilMs?: number;
+  /** When it was given; absent for what was given before this was kept. */
+  readonly createdAtMs?: number;
+  /** Name of who gave it under its own rights: then `actions` hold no more than it could give. */
+  readonly givenBy?: string;
 }
 
 /** What a token asks: `repository:team/app:pull,push`. @see distribution docs/content/spec/auth/scope.md */

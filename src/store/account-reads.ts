@@ -1,5 +1,5 @@
 import type { Access, Account, AccountReads, RefreshToken } from '../auth/index.ts';
-import { type Action, type Grant, parseAction } from '../roles/index.ts';
+import { type Action, type Grant, type Principal, parseAction } from '../roles/index.ts';
 import { fromJsonText, type JsonText } from './json-text.ts';
 import { optional } from './rows.ts';
 import type { AccountsTable, MainSql } from './tables.ts';
@@ -12,11 +12,8 @@ export function createAccountReads(sql: MainSql): AccountReads {
       const row = await sql.selectFrom('accounts').selectAll().where('id', '=', id).executeTakeFirst();
       return row && toAccount(row);
     },
-    async readAccess(principal) {
-      if (principal.kind === 'local') return undefined;
-      if (principal.kind === 'anonymous') return readAnonymousAccess(sql);
-      return readAccountAccess(sql, principal.kind, principal.id);
-    },
+    // The account and its grants in one snapshot: never the grants of before with the account of after.
+    readAccess: (principal) => snapshot(sql, (now) => readAccess(now, principal)),
     findRefreshToken: (id) => findRefreshToken(sql, id),
     async listAccounts(kind) {
       const rows = await sql
@@ -76,33 +73,49 @@ function toAccount(row: AccountsTable): Account {
   };
 }
 
+/** What decides about a principal, as one transaction sees it. */
+export async function readAccess(
+  sql: MainSql,
+  principal: Pick<Principal, 'kind' | 'id'>,
+): Promise<Access | undefined> {
+  if (principal.kind === 'local') return undefined;
+  if (principal.kind === 'anonymous') return readAnonymousAccess(sql);
+  return readAccountAccess(sql, principal.kind, principal.id);
+}
+
 async function readAnonymousAccess(sql: MainSql): Promise<Access> {
   const rows = await selectGrants(sql).where('grants.subject_kind', '=', 'anonymous').execute();
   return { isActive: true, notBeforeMs: 0, grants: rows.map(toGrant) };
 }
 
-/** The account and its grants are read in one snapshot: never the grants of before with the account of after. */
-function readAccountAccess(sql: MainSql, kind: Account['kind'], id: string): Promise<Access | undefined> {
-  return snapshot(sql, async (now) => {
-    const account = await now
-      .selectFrom('accounts')
-      .select(['is_disabled', 'not_before_ms', 'expires_at_ms'])
-      .where('id', '=', id)
-      .where('kind', '=', kind)
-      .executeTakeFirst();
-    if (!account) return undefined;
-    const own = await selectGrants(now).where('grants.account_id', '=', id).execute();
-    const ofGroups = await selectGrants(now)
-      .innerJoin('group_members', 'group_members.group_id', 'grants.group_id')
-      .where('group_members.account_id', '=', id)
-      .execute();
-    return {
-      isActive: account.is_disabled === 0,
-      notBeforeMs: account.not_before_ms,
-      ...optional('expiresAtMs', account.expires_at_ms),
-      grants: [...own, ...ofGroups].map(toGrant),
-    };
-  });
+/** What everybody may do without a sign-in, one may who has signed in; what the anonymous are denied, only they are. */
+async function readAccountAccess(
+  sql: MainSql,
+  kind: Account['kind'],
+  id: string,
+): Promise<Access | undefined> {
+  const account = await sql
+    .selectFrom('accounts')
+    .select(['is_disabled', 'not_before_ms', 'expires_at_ms'])
+    .where('id', '=', id)
+    .where('kind', '=', kind)
+    .executeTakeFirst();
+  if (!account) return undefined;
+  const own = await selectGrants(sql).where('grants.account_id', '=', id).execute();
+  const ofGroups = await selectGrants(sql)
+    .innerJoin('group_members', 'group_members.group_id', 'grants.group_id')
+    .where('group_members.account_id', '=', id)
+    .execute();
+  const ofEverybody = await selectGrants(sql)
+    .where('grants.subject_kind', '=', 'anonymous')
+    .where('grants.effect', '=', 'allow')
+    .execute();
+  return {
+    isActive: account.is_disabled === 0,
+    notBeforeMs: account.not_before_ms,
+    ...optional('expiresAtMs', account.expires_at_ms),
+    grants: [...own, ...ofGroups, ...ofEverybody].map(toGrant),
+  };
 }
 
 /** Grants with what their names mean now, in the order of their ids. */
@@ -122,6 +135,9 @@ export function selectGrants(sql: MainSql) {
       'grants.effect',
       'grants.from_ms',
       'grants.until_ms',
+      'grants.created_at_ms',
+      'grants.given_by',
+      'grants.actions_max',
       'roles.actions',
       'accounts.name as account_name',
       'groups.name as group_name',
@@ -135,7 +151,7 @@ export function toGrant(row: GrantRow): Grant {
   return {
     id: row.id,
     role: row.role,
-    actions: knownActions(row.actions),
+    actions: actionsOf(row),
     pattern: row.pattern,
     subject: {
       kind: row.subject_kind,
@@ -145,7 +161,17 @@ export function toGrant(row: GrantRow): Grant {
     effect: row.effect,
     ...optional('fromMs', row.from_ms),
     ...optional('untilMs', row.until_ms),
+    ...optional('createdAtMs', row.created_at_ms),
+    ...optional('givenBy', row.given_by),
   };
+}
+
+/** A role that is widened later does not widen what somebody gave who holds less. */
+function actionsOf(row: Pick<GrantRow, 'actions' | 'actions_max'>): readonly Action[] {
+  const actions = knownActions(row.actions);
+  if (row.actions_max === null) return actions;
+  const most = fromJsonText(row.actions_max);
+  return actions.filter((action) => most.includes(action));
 }
 
 /** An action that this version does not know gives nothing. */

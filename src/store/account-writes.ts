@@ -1,6 +1,7 @@
 import type { Account, AccountWrites } from '../auth/index.ts';
 import type { Clock, Random } from '../base/index.ts';
 import { nameKey } from './account-reads.ts';
+import { giveGrant, takeGrant } from './delegated-grants.ts';
 import { StoreConflict } from './faults.ts';
 import { addGrant, removeGrant } from './grant-writes.ts';
 import { addGroup, joinGroup, leaveGroup, removeGroup } from './group-writes.ts';
@@ -53,8 +54,11 @@ export function createAccountWrites({ write, clock, random }: AccountWritesParts
     leaveGroup: (group, userName) => ofAll((sql) => leaveGroup(sql, group, userName)),
     putRole: (role) => ofAll((sql) => putRole(sql, role)),
     removeRole: (name) => ofAll((sql) => removeRole(sql, name)),
-    addGrant: (grant) => ofAll((sql) => addGrant(sql, grant, random)),
+    addGrant: (grant) => ofAll((sql) => addGrant(sql, grant, { random, nowMs: clock.nowMs() })),
     removeGrant: (grant) => ofAll((sql) => removeGrant(sql, grant)),
+    giveGrant: (giver, grant) =>
+      ofAll((sql) => giveGrant(sql, giver, grant, { random, nowMs: clock.nowMs() })),
+    takeGrant: (giver, grant) => ofAll((sql) => takeGrant(sql, giver, grant, clock.nowMs())),
     // Nothing in memory depends on one refresh token: it is looked up each time.
     addRefreshToken: (token) => write((sql) => addRefreshToken(sql, token)),
     touchRefreshToken: (id, lastUsedAtMs) =>

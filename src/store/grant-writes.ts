@@ -1,18 +1,31 @@
-import type { NewGrant } from '../auth/index.ts';
+import type { GrantPlace, NewGrant } from '../auth/index.ts';
 import { newId, type Random } from '../base/index.ts';
 import { parsePattern } from '../oci/index.ts';
-import { findAccountByName } from './account-reads.ts';
+import type { Action, Grant } from '../roles/index.ts';
+import { findAccountByName, selectGrants, toGrant } from './account-reads.ts';
 import { StoreConflict } from './faults.ts';
 import { groupId } from './group-writes.ts';
+import { fromJsonText, toJsonText } from './json-text.ts';
 import { quoted } from './quoted.ts';
+import { inChunks } from './rows.ts';
 import type { MainSql } from './tables.ts';
 
-/** Grants that differ in effect or dates are different grants and stand beside each other. */
-export async function addGrant(sql: MainSql, grant: NewGrant, random: Random): Promise<string> {
+export interface GrantStamp {
+  readonly random: Random;
+  readonly nowMs: number;
+  /** Set where somebody gives it under its own rights: who, and what of the role it can give. */
+  readonly given?: { readonly by: string; readonly actions: readonly Action[] };
+}
+
+/**
+ * Grants that differ in effect or dates are different grants and stand beside each other. One that is there already
+ * stays; what it gives at most only grows, to what its givers could give together.
+ */
+export async function addGrant(sql: MainSql, grant: NewGrant, stamp: GrantStamp): Promise<string> {
   const values = await toRow(sql, grant);
   const same = await sql
     .selectFrom('grants')
-    .select('id')
+    .select(['id', 'actions_max'])
     .where('role', '=', values.role)
     .where('pattern', '=', values.pattern)
     .where('subject_kind', '=', values.subject_kind)
@@ -22,30 +35,50 @@ export async function addGrant(sql: MainSql, grant: NewGrant, random: Random): P
     .where('from_ms', 'is not distinct from', values.from_ms)
     .where('until_ms', 'is not distinct from', values.until_ms)
     .executeTakeFirst();
-  if (same) return same.id;
-  const id = newId(random);
+  const { given } = stamp;
+  if (same) {
+    if (same.actions_max !== null) {
+      const most = given && [...new Set([...fromJsonText(same.actions_max), ...given.actions])];
+      const given_by = given?.by ?? null;
+      await sql
+        .updateTable('grants')
+        .set({ actions_max: most ? toJsonText(most) : null, given_by })
+        .where('id', '=', same.id)
+        .execute();
+    }
+    return same.id;
+  }
+  const id = newId(stamp.random);
   await sql
     .insertInto('grants')
-    .values({ id, ...values })
+    .values({
+      id,
+      ...values,
+      created_at_ms: stamp.nowMs,
+      given_by: given?.by ?? null,
+      actions_max: given ? toJsonText(given.actions) : null,
+    })
     .execute();
   return id;
 }
 
 /** Removes every grant of the role on the pattern to the subject, whatever its effect and dates. */
-export async function removeGrant(
-  sql: MainSql,
-  grant: Pick<NewGrant, 'role' | 'pattern' | 'subject'>,
-): Promise<boolean> {
-  const subject = await findSubject(sql, grant.subject);
-  const removed = await sql
-    .deleteFrom('grants')
-    .where('role', '=', grant.role)
-    .where('pattern', '=', grant.pattern)
-    .where('subject_kind', '=', subject.subject_kind)
-    .where('account_id', 'is not distinct from', subject.account_id)
-    .where('group_id', 'is not distinct from', subject.group_id)
-    .executeTakeFirst();
-  return removed.numDeletedRows > 0n;
+export async function removeGrant(sql: MainSql, place: GrantPlace): Promise<boolean> {
+  const ids = (await findGrants(sql, place)).map(({ id }) => id);
+  for (const chunk of inChunks(ids)) await sql.deleteFrom('grants').where('id', 'in', chunk).execute();
+  return ids.length > 0;
+}
+
+export async function findGrants(sql: MainSql, place: GrantPlace): Promise<readonly Grant[]> {
+  const subject = await findSubject(sql, place.subject);
+  const rows = await selectGrants(sql)
+    .where('grants.role', '=', place.role)
+    .where('grants.pattern', '=', place.pattern)
+    .where('grants.subject_kind', '=', subject.subject_kind)
+    .where('grants.account_id', 'is not distinct from', subject.account_id)
+    .where('grants.group_id', 'is not distinct from', subject.group_id)
+    .execute();
+  return rows.map(toGrant);
 }
 
 async function toRow(sql: MainSql, grant: NewGrant) {

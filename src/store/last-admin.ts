@@ -24,7 +24,7 @@ export async function keepingAnAdmin<T>(sql: MainSql, nowMs: number, change: () 
 
 /** Whether an enabled user may do every system action, by grants that do not end. */
 async function hasLastingAdmin(sql: MainSql, nowMs: number): Promise<boolean> {
-  const grants = (await selectGrants(sql).execute()).map(toGrant).filter(couldMatter);
+  const grants = (await selectGrants(sql).execute()).map(toGrant).filter(couldMatter).map(fromNowOn);
   const holders = await holdersOf(sql, grants);
   for (const [id, held] of holders) {
     const principal = { kind: 'user', id, name: '' } as const;
@@ -41,6 +41,13 @@ async function hasLastingAdmin(sql: MainSql, nowMs: number): Promise<boolean> {
 function couldMatter(grant: Grant): boolean {
   const isSystem = SYSTEM_ACTIONS.some((action) => grant.actions.includes(action));
   return isSystem && (grant.effect === 'deny' || grant.untilMs === undefined);
+}
+
+/** A deny that begins later takes the last admin later: it counts as if it had begun. */
+function fromNowOn(grant: Grant): Grant {
+  if (grant.effect === 'allow') return grant;
+  const { fromMs: _begins, ...rest } = grant;
+  return rest;
 }
 
 /** Enabled users with those of the grants that they hold, themselves or by a group. */

@@ -60,6 +60,12 @@ interface GrantsTable {
   effect: Grant['effect'];
   from_ms: number | null;
   until_ms: number | null;
+  /** Null for what was given before this was kept. */
+  created_at_ms: number | null;
+  /** Set where somebody gave it under its own rights. */
+  given_by: string | null;
+  /** What of the role the giver could give; null: all of it, whatever the role becomes. */
+  actions_max: JsonText<readonly Action[]> | null;
 }
 
 interface RefreshTokensTable {

@@ -73,7 +73,7 @@ const EXAMPLES: readonly Example[] = [
     ...{ id: 'robot.remove', method: 'delete', path: '/robots/ci', status: 200, role: 'admin' },
     unknown: { path: '/robots/ci', status: 404 },
   },
-  { id: 'role.list', method: 'get', path: '/roles', status: 200, role: 'admin' },
+  { id: 'role.list', method: 'get', path: '/roles', status: 200 },
   {
     ...{ id: 'role.put', method: 'put', path: '/roles/puller', status: 200, role: 'admin' },
     body: { actions: ['pull'] },
@@ -83,9 +83,9 @@ const EXAMPLES: readonly Example[] = [
     ...{ id: 'role.remove', method: 'delete', path: '/roles/puller', status: 200, role: 'admin' },
     unknown: { path: '/roles/puller', status: 404 },
   },
-  { id: 'grant.list', method: 'get', path: '/grants', status: 200, role: 'admin' },
+  { id: 'grant.list', method: 'get', path: '/grants', status: 200 },
   {
-    ...{ id: 'grant.add', method: 'post', path: '/grants', body: GRANT, status: 201, role: 'admin' },
+    ...{ id: 'grant.add', method: 'post', path: '/grants', body: GRANT, status: 201, role: 'maintainer' },
     unknown: { body: { ...GRANT, role: 'nothing' }, status: 404 },
   },
   {
@@ -95,7 +95,7 @@ const EXAMPLES: readonly Example[] = [
       path: '/grants/remove',
       body: GRANT,
       status: 200,
-      role: 'admin',
+      role: 'maintainer',
     },
     unknown: { body: GRANT, status: 404 },
   },
@@ -146,6 +146,7 @@ const ROLES = ['reader', 'developer', 'maintainer', 'auditor', 'admin'];
 const ENOUGH: Readonly<Record<string, readonly string[]>> = {
   reader: ['reader', 'developer', 'maintainer', 'admin'],
   developer: ['developer', 'maintainer', 'admin'],
+  maintainer: ['maintainer', 'admin'],
   auditor: ['auditor', 'admin'],
   admin: ['admin'],
 };

@@ -41,7 +41,7 @@ function token(id: string, accountId: string, overrides: Partial<RefreshToken> =
 const conflict = (reason: string, message?: RegExp) => (error: unknown) => {
   assert.ok(error instanceof Error && 'code' in error && 'reason' in error && 'status' in error);
   assert.equal(error.code, 'DG_STORE_CONFLICT');
-  assert.equal(error.status, reason === 'unknown' ? 404 : 409);
+  assert.equal(error.status, ({ unknown: 404, beyond: 403 } as Record<string, number>)[reason] ?? 409);
   assert.equal(error.reason, reason);
   if (message) assert.match(error.message, message);
   return true;
@@ -255,7 +255,6 @@ export function accountsContract(implementation: string, open: OpenStore): void 
           access?.grants.map(({ pattern, subject }) => ({ pattern, subject })),
           [{ pattern: 'public/**', subject: { kind: 'anonymous', id: '', name: 'anonymous' } }],
         );
-        assert.deepEqual((await accessOf('id-alice')).grants, []);
       });
 
       it('of local is not kept here', async () => {
@@ -406,6 +405,108 @@ export function accountsContract(implementation: string, open: OpenStore): void 
       });
     });
 
+    describe('a grant given under the rights of its giver', () => {
+      const mia = { kind: 'user', id: 'id-mia', name: 'mia' } as const;
+      const to = (name: string, role = 'reader', pattern = 'team/app') =>
+        grant(role, user(name), { pattern });
+      beforeEach(async () => {
+        await accounts().addAccount(account('mia'));
+        await accounts().addAccount(account('bob'));
+        await accounts().addGrant(grant('maintainer', user('mia'), { pattern: 'team/**' }));
+      });
+
+      it('says since when it is, and who gave it', async () => {
+        await accounts().giveGrant(mia, to('bob'));
+        const [given] = (await accessOf('id-bob')).grants;
+        assert.deepEqual([given?.givenBy, given?.createdAtMs], ['mia', bench().clock.nowMs()]);
+        const [own] = (await accessOf('id-mia')).grants;
+        assert.deepEqual([own?.givenBy, own?.createdAtMs], [undefined, bench().clock.nowMs()]);
+      });
+
+      it('is never more than the giver holds at that moment', async () => {
+        for (const [role, pattern] of [
+          ['admin', '**'],
+          ['reader', '**'],
+          ['reader', 'team'],
+          ['auditor', 'team/app'],
+          ['nothing', 'other/app'],
+        ] as const) {
+          await assert.rejects(accounts().giveGrant(mia, to('bob', role, pattern)), conflict('beyond'));
+          await assert.rejects(accounts().giveGrant(mia, to('mia', role, pattern)), conflict('beyond'));
+        }
+        await accounts().removeGrant(grant('maintainer', user('mia'), { pattern: 'team/**' }));
+        await assert.rejects(accounts().giveGrant(mia, to('bob')), conflict('beyond'));
+        assert.deepEqual((await accessOf('id-bob')).grants, []);
+      });
+
+      it('is not given by who is disabled, is gone, is over, or lost the group that gave the right', async () => {
+        await accounts().addGroup({ id: 'g', name: 'leads' });
+        await accounts().addGrant(grant('maintainer', group('leads'), { pattern: 'lab/**' }));
+        await accounts().joinGroup('leads', 'bob');
+        const bob = { kind: 'user', id: 'id-bob', name: 'bob' } as const;
+        await accounts().giveGrant(bob, to('mia', 'reader', 'lab/x'));
+        await accounts().leaveGroup('leads', 'bob');
+        await assert.rejects(accounts().giveGrant(bob, to('mia', 'reader', 'lab/y')), conflict('beyond'));
+        await accounts().setDisabled('id-mia', true, 5);
+        await assert.rejects(accounts().giveGrant(mia, to('bob')), conflict('beyond'));
+        const gone = { ...mia, id: 'id-nobody' };
+        await assert.rejects(accounts().giveGrant(gone, to('bob')), conflict('beyond'));
+        const over = account('ci', { kind: 'robot', expiresAtMs: bench().clock.nowMs() });
+        await accounts().addAccount(over);
+        const robot = { kind: 'robot', id: over.id, name: 'ci' } as const;
+        await accounts().addGrant(grant('maintainer', { kind: 'robot', name: 'ci' }));
+        await assert.rejects(accounts().giveGrant(robot, to('bob')), conflict('beyond'));
+      });
+
+      it('does not grow with its role when somebody else changes that', async () => {
+        await accounts().putRole({ name: 'custom', actions: ['pull'] });
+        await accounts().giveGrant(mia, to('bob', 'custom'));
+        await accounts().addGrant(to('bob', 'custom', 'other/**'));
+        await accounts().putRole({ name: 'custom', actions: ['pull', 'quarantine.read', 'users.manage'] });
+        const byPattern = async (pattern: string) =>
+          (await accessOf('id-bob')).grants.find((one) => one.pattern === pattern)?.actions;
+        assert.deepEqual(await byPattern('team/app'), ['pull']);
+        assert.deepEqual(await byPattern('other/**'), ['pull', 'quarantine.read', 'users.manage']);
+        await accounts().putRole({ name: 'custom', actions: ['list', 'pull'] });
+        assert.deepEqual(await byPattern('team/app'), ['pull']);
+        await accounts().giveGrant(mia, to('bob', 'custom'));
+        assert.deepEqual(await byPattern('team/app'), ['list', 'pull']);
+        await accounts().putRole({ name: 'custom', actions: ['pull', 'delete'] });
+        assert.deepEqual(await byPattern('team/app'), ['pull']);
+        await accounts().addGrant(to('bob', 'custom'));
+        assert.deepEqual(await byPattern('team/app'), ['pull', 'delete']);
+        await accounts().putRole({ name: 'custom', actions: ['scan'] });
+        await accounts().giveGrant(mia, to('bob', 'custom'));
+        await accounts().putRole({ name: 'custom', actions: ['scan', 'system'] });
+        assert.deepEqual(await byPattern('team/app'), ['scan', 'system'], 'given in full before');
+      });
+
+      it('is taken away only by who could have given it, denying ones by nobody who may not manage users', async () => {
+        await accounts().addGrant(to('bob'));
+        assert.equal(await accounts().takeGrant(mia, to('bob')), true);
+        assert.equal(await accounts().takeGrant(mia, to('bob')), false);
+        await accounts().addGrant(to('bob', 'reader', '**'));
+        await assert.rejects(accounts().takeGrant(mia, to('bob', 'reader', '**')), conflict('beyond'));
+        await accounts().addGrant({ ...to('mia'), effect: 'deny' });
+        await assert.rejects(accounts().takeGrant(mia, to('mia')), conflict('beyond'));
+        assert.equal((await accessOf('id-mia')).grants.length, 2);
+      });
+    });
+
+    describe('what everybody may', () => {
+      it('one may also who has signed in; what is denied to the anonymous is denied to them alone', async () => {
+        await accounts().addAccount(account('alice'));
+        const everybody = { kind: 'anonymous', name: '' } as const;
+        await accounts().addGrant(grant('reader', everybody, { pattern: 'public/**' }));
+        await accounts().addGrant(grant('reader', everybody, { pattern: 'staff/**', effect: 'deny' }));
+        const patterns = ({ grants }: { readonly grants: readonly { readonly pattern: string }[] }) =>
+          grants.map(({ pattern }) => pattern).toSorted();
+        assert.deepEqual(patterns(await accessOf('id-alice')), ['public/**']);
+        const anonymous = await accounts().readAccess({ kind: 'anonymous', id: '' });
+        assert.deepEqual(anonymous && patterns(anonymous), ['public/**', 'staff/**']);
+      });
+    });
+
     describe('the last admin (W-07)', () => {
       const makeAdmin = async (name: string, overrides: Partial<NewGrant> = {}) => {
         await accounts().addAccount(account(name));
@@ -419,6 +520,8 @@ export function accountsContract(implementation: string, open: OpenStore): void 
         await assert.rejects(accounts().removeGrant(grant('admin', user('alice'))), conflict('last-admin'));
         const denied = grant('auditor', user('alice'), { effect: 'deny' });
         await assert.rejects(accounts().addGrant(denied), conflict('last-admin'));
+        const later = { ...denied, fromMs: bench().clock.nowMs() + HOUR_MS };
+        await assert.rejects(accounts().addGrant(later), conflict('last-admin'));
         const access = await accessOf('id-alice');
         assert.equal(access.isActive, true);
         assert.equal(access.notBeforeMs, 0);

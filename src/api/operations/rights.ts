@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { NewGrant } from '../../auth/index.ts';
+import type { GrantPlace, NewGrant } from '../../auth/index.ts';
 import { type Grant, parseAction } from '../../roles/index.ts';
 import {
   type GrantShape,
@@ -11,6 +11,7 @@ import {
   roleActionsShape,
   roleShape,
 } from '../contract.ts';
+import { lacksToGive, lacksToTake, managesAll, visibleGrants } from '../delegation.ts';
 import { ApiProblem, operation } from '../operation.ts';
 
 /** Roles and grants. */
@@ -20,7 +21,7 @@ export const rightsOperations = [
     method: 'get',
     path: '/roles',
     summary: 'All roles with their actions',
-    action: 'users.manage',
+    action: 'signed-in',
     input: z.strictObject({}),
     output: z.object({ roles: z.array(roleShape) }),
     status: 200,
@@ -64,12 +65,15 @@ export const rightsOperations = [
     id: 'grant.list',
     method: 'get',
     path: '/grants',
-    summary: 'All grants',
-    action: 'users.manage',
+    summary:
+      'All grants; for who may not manage users: its own, and those on patterns where it manages grants',
+    action: 'signed-in',
     input: z.strictObject({}),
     output: z.object({ grants: z.array(grantShape) }),
     status: 200,
-    run: async (_input, { parts }) => ({ grants: (await parts.accounts.listGrants()).map(printGrant) }),
+    run: async (_input, context) => ({
+      grants: (await visibleGrants(await context.parts.accounts.listGrants(), context)).map(printGrant),
+    }),
   }),
   operation({
     id: 'grant.add',
@@ -81,7 +85,13 @@ export const rightsOperations = [
     output: grantIdShape,
     status: 201,
     change: (grant) => grant,
-    run: async (input, { parts }) => ({ id: await parts.accounts.addGrant(toGrant(input)) }),
+    orElse: (input, context) => lacksToGive(toGrant(input), context),
+    async run(input, context) {
+      const { accounts } = context.parts;
+      const grant = toGrant(input);
+      if (await managesAll(context)) return { id: await accounts.addGrant(grant) };
+      return { id: await accounts.giveGrant(context.identity.principal, grant) };
+    },
   }),
   operation({
     id: 'grant.remove',
@@ -93,14 +103,22 @@ export const rightsOperations = [
     output: z.object({ isRemoved: z.boolean() }),
     status: 200,
     change: (grant) => grant,
-    async run(input, { parts }) {
-      const { role, on: pattern, subject } = input;
-      const isRemoved = await parts.accounts.removeGrant({ role, pattern, subject });
+    orElse: (input, context) => lacksToTake(toPlace(input), context),
+    async run(input, context) {
+      const { accounts } = context.parts;
+      const place = toPlace(input);
+      const isRemoved = (await managesAll(context))
+        ? await accounts.removeGrant(place)
+        : await accounts.takeGrant(context.identity.principal, place);
       if (!isRemoved) throw new ApiProblem(404, 'DG_GRANT_UNKNOWN', 'there is no such grant');
       return { isRemoved };
     },
   }),
 ];
+
+function toPlace({ role, on, subject }: z.infer<typeof grantRemovalShape>): GrantPlace {
+  return { role, pattern: on, subject };
+}
 
 function toGrant(input: z.infer<typeof newGrantShape>): NewGrant {
   return {
@@ -122,5 +140,7 @@ function printGrant(grant: Grant): GrantShape {
     effect: grant.effect,
     ...(grant.fromMs === undefined ? {} : { from: new Date(grant.fromMs).toISOString() }),
     ...(grant.untilMs === undefined ? {} : { until: new Date(grant.untilMs).toISOString() }),
+    ...(grant.createdAtMs === undefined ? {} : { since: new Date(grant.createdAtMs).toISOString() }),
+    ...(grant.givenBy === undefined ? {} : { givenBy: grant.givenBy }),
   };
 }

@@ -13,6 +13,7 @@ interface GrantOptions {
   readonly robot?: string;
   readonly anonymous?: boolean;
   readonly deny?: boolean;
+  readonly from?: string;
   readonly until?: string;
 }
 
@@ -22,6 +23,7 @@ export function addRightsCommands(program: Command, context: CommandContext): vo
   const grant = program.command('grant').description('roles on repositories: who may do what where');
   grantOptions(grant.command('add').description('give a role on a repository pattern'))
     .option('--deny', "deny the role's actions instead; a deny wins over every other grant")
+    .option('--from <instant>', 'begin of the grant, UTC: 2026-12-01T00:00:00Z', parseInstant)
     .option('--until <instant>', 'end of the grant, UTC: 2026-12-31T00:00:00Z', parseInstant)
     .addHelpText('after', "\nExample:\n  dockgate grant add --role developer --on 'team/**' --user alice")
     .action((options: GrantOptions, command: Command) =>
@@ -107,6 +109,7 @@ function grantOf(options: GrantOptions): unknown {
     on: options.on,
     subject: subjectOf(options),
     effect: options.deny ? 'deny' : 'allow',
+    ...(options.from === undefined ? {} : { from: options.from }),
     ...(options.until === undefined ? {} : { until: options.until }),
   };
 }
@@ -122,11 +125,26 @@ function subjectOf(options: GrantOptions): { readonly kind: string; readonly nam
 
 async function listGrants({ client }: Invocation): Promise<Printed> {
   const value = await client.get('/grants');
-  const rows = listIn(value, 'grants').map(({ id, role, on, subject, effect, until }) => {
-    const { kind, name } = asRecord(subject);
-    return [id, effect, role, on, kind === 'anonymous' ? 'anonymous' : `${kind} ${name}`, until];
-  });
-  return { value, text: table(['ID', 'EFFECT', 'ROLE', 'ON', 'TO', 'UNTIL'], rows) };
+  const rows = listIn(value, 'grants').map(
+    ({ id, role, on, subject, effect, from, until, since, givenBy }) => {
+      const { kind, name } = asRecord(subject);
+      return [
+        id,
+        effect,
+        role,
+        on,
+        kind === 'anonymous' ? 'anonymous' : `${kind} ${name}`,
+        from,
+        until,
+        since,
+        givenBy,
+      ];
+    },
+  );
+  return {
+    value,
+    text: table(['ID', 'EFFECT', 'ROLE', 'ON', 'TO', 'FROM', 'UNTIL', 'SINCE', 'GIVEN BY'], rows),
+  };
 }
 
 async function explain(

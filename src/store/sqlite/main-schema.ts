@@ -173,4 +173,15 @@ const FACTS: Migration = {
   ],
 };
 
-export const MAIN_MIGRATIONS: readonly Migration[] = [ACCOUNTS, LINKS, FACTS];
+const DELEGATION: Migration = {
+  name: 'grants: since when, by whom, at most what',
+  statements: [
+    'alter table grants add column created_at_ms integer',
+    'alter table grants add column given_by text',
+    'alter table grants add column actions_max text',
+    // Everybody's rights are part of each principal's, so they are looked up with every one of them.
+    "create index grants_of_everybody on grants (subject_kind) where subject_kind = 'anonymous'",
+  ],
+};
+
+export const MAIN_MIGRATIONS: readonly Migration[] = [ACCOUNTS, LINKS, FACTS, DELEGATION];
