@@ -1,12 +1,15 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { GUARDS, type Guard } from './guard-list.ts';
+import { AT_ONCE, workThrough } from './support/at-once.ts';
+import { endWith, killGroup } from './support/process-group.ts';
 
 /**
- * Proves that each guard is tested: in a copy of the tree it is switched off, and one of its tests must fail.
+ * Proves that each guard is tested: in a copy of the tree it is switched off, and one of its tests must fail. Several
+ * are tried beside each other, each in a copy of its own.
  *
  *   node test/guards.ts [TEXT...]    only guards whose name or file holds one of the texts
  */
@@ -16,18 +19,20 @@ const guards = GUARDS.filter(
   ({ guard, file }) =>
     wanted.length === 0 || wanted.some((text) => guard.includes(text) || file.includes(text)),
 );
-const tree = copyTree();
+const running = new Set<ChildProcess>();
+endWith(running);
+const trees = Array.from({ length: Math.min(AT_ONCE, guards.length) }, copyTree);
 let unproved = 0;
 try {
-  for (const guard of guards) {
-    const problem = await tryWithout(guard);
+  await workThrough(guards, trees, async (guard, tree) => {
+    const problem = await tryWithout(guard, tree);
     console.log(`${problem === undefined ? 'ok    ' : 'FAILED'} ${guard.file}: ${guard.guard}`);
-    if (problem === undefined) continue;
+    if (problem === undefined) return;
     unproved += 1;
     console.log(`       ${problem}`);
-  }
+  });
 } finally {
-  rmSync(tree, { recursive: true });
+  for (const tree of trees) rmSync(tree, { recursive: true });
 }
 console.log(`${guards.length - unproved} passed, ${unproved} failed`);
 process.exitCode = unproved === 0 && guards.length > 0 ? 0 : 1;
@@ -47,14 +52,14 @@ function copyTree(): string {
 }
 
 /** @returns why the guard is not proved. */
-async function tryWithout(guard: Guard): Promise<string | undefined> {
+async function tryWithout(guard: Guard, tree: string): Promise<string | undefined> {
   const path = join(tree, guard.file);
   const source = readFileSync(path, 'utf8');
   const parts = source.split(guard.replace);
   if (parts.length !== 2) return `the guard's text occurs ${parts.length - 1} times in the file`;
   writeFileSync(path, parts.join(guard.with));
   try {
-    const { passed, failed } = await runTests(guard.tests);
+    const { passed, failed } = await runTests(guard.tests, tree);
     if (failed > 0) return undefined;
     return passed > 0 ? `all ${passed} tests passed without it` : 'its tests did not run at all';
   } finally {
@@ -64,17 +69,23 @@ async function tryWithout(guard: Guard): Promise<string | undefined> {
 
 async function runTests(
   tests: readonly string[],
+  tree: string,
 ): Promise<{ readonly passed: number; readonly failed: number }> {
   const mocha = join(tree, 'node_modules', 'mocha', 'bin', 'mocha.js');
   const options = ['--reporter', 'json-stream', '--exit', '--timeout', '10000', '--bail'];
   const child = spawn(process.execPath, [mocha, ...options, ...tests], {
     cwd: tree,
     stdio: ['ignore', 'pipe', 'ignore'],
+    // A group of its own: a run that stops at the first failure leaves behind what its tests started.
+    detached: true,
   });
+  running.add(child);
   let [passed, failed] = [0, 0];
   for await (const line of createInterface({ input: child.stdout })) {
     if (line.startsWith('["pass",')) passed += 1;
     if (line.startsWith('["fail",')) failed += 1;
   }
+  killGroup(child);
+  running.delete(child);
   return { passed, failed };
 }

@@ -196,7 +196,7 @@ describe('the rules of the house', () => {
         `${rule.name}: ${from} -> ${to}`,
     );
     assert.deepEqual(broken, []);
-  }).timeout(60_000);
+  });
 
   it('are broken by a house that breaks them', async () => {
     const { summary } = await cruise(
@@ -217,5 +217,5 @@ describe('the rules of the house', () => {
       'tls-imports: src/tls/index.ts -> src/base/secret.ts',
       'tls-imports: src/tls/index.ts -> src/oci/index.ts',
     ]);
-  }).timeout(60_000);
+  });
 });

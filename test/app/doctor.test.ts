@@ -25,7 +25,7 @@ import { freePort, runCli } from '../support/dockgate.ts';
 const parts = { clock: systemClock, random: systemRandom, logger: silentLogger };
 
 describe('the doctor', function () {
-  this.timeout(30_000);
+  this.timeout(120_000);
   let folder: string;
   let opsPort: number;
 

@@ -42,7 +42,7 @@ function processesIn(folder: string): readonly number[] {
 }
 
 describe('a start that cannot succeed', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let folder: string;
 
   beforeEach(() => {
@@ -208,7 +208,7 @@ describe('a start that cannot succeed', function () {
 });
 
 describe('a first start', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
 
   it('S-01: makes everything private, whatever the umask', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'dockgate-umask-'));
@@ -307,10 +307,10 @@ describe('a first start', function () {
 });
 
 describe('F-50: a server that is told to end', function () {
-  this.timeout(90_000);
+  this.timeout(120_000);
 
   it('is not ready at once, lets a transfer end, takes no new connection, and exits 0', async () => {
-    const server = await startDockgate({ workers: 2 });
+    const server = await startDockgate({ workers: 2, config: 'limits: { drain: 10m }\n' });
     try {
       await server.addUser('alice', PASSWORD, ['developer', '**']);
       await server.run(
@@ -333,10 +333,9 @@ describe('F-50: a server that is told to end', function () {
       });
       response.resume();
       await child;
-      const endedAtMs = performance.now();
       assert.equal(received, layer?.bytes.length);
+      // Long before the limit: what it waited for was the transfer.
       await until(() => processesIn(server.directory).length === 0, 'every process has ended');
-      assert.ok(performance.now() - endedAtMs < 15_000, 'what it waited for was the transfer, not the limit');
       assert.match(server.output(), /stopping: transfers under way may end/);
       const verified = await server.cli(['audit', 'verify']);
       assert.deepEqual([verified.code, verified.stderr], [0, '']);

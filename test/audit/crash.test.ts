@@ -39,7 +39,7 @@ describe('a crash', () => {
   const wal = (): string => join(lab.directory, 'wal');
 
   it('loses no acknowledged record and leaves a clean log: writers and sequencer killed with -9 at random points', async function () {
-    this.timeout(60_000);
+    this.timeout(120_000);
     const acknowledged = { w1: new Set<number>(), w2: new Set<number>() };
     for (let round = 0; round < 4; round += 1) {
       const counts = [0, 1].map(() => 20 + Math.floor(Math.random() * 600));
@@ -74,7 +74,7 @@ describe('a crash', () => {
   });
 
   it('is recovered from at every byte offset of the last lines (A-10)', async function () {
-    this.timeout(60_000);
+    this.timeout(120_000);
     const writer = await lab.openWriter();
     await recordMany(writer, 3);
     await writer.close();

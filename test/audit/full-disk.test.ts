@@ -37,7 +37,7 @@ describe('a disk that is full (A-12)', () => {
   });
 
   it('is a 503 and no hole: everything acknowledged is in the log when there is room again', async function () {
-    this.timeout(60_000);
+    this.timeout(120_000);
     assert.ok(lab);
     const writer = await lab.openWriter();
     const sequencer = await lab.openSequencer();

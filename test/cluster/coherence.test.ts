@@ -100,7 +100,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 );
 
 describe('verdicts of several processes over one Redis', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let server: RedisServer;
   const redis: OpenRedis[] = [];
   before(async () => {

@@ -241,7 +241,7 @@ describe('verdicts in Redis', function () {
       await redis.verdicts.keep(IMAGE, HASH, verdictOf(GOOD));
       await redis.verdicts.drop(IMAGE);
       const tookMs = performance.now() - startedMs;
-      assert.ok(tookMs < 400, `${tookMs} ms`);
+      assert.ok(tookMs < 3000, `${tookMs} ms`);
     }
 
     it('is not there at the start: misses, and used when it comes, F-09', async () => {
@@ -276,7 +276,7 @@ describe('verdicts in Redis', function () {
       await quickMiss(one);
       const startedMs = performance.now();
       for (let count = 0; count < 100; count++) await one.redis.verdicts.find(digestOf(`${count}`), HASH);
-      assert.ok(performance.now() - startedMs < 100, 'no wait while it rests');
+      assert.ok(performance.now() - startedMs < 2000, 'no wait while it rests');
       one.clock.advance(1000);
       await quickMiss(one);
       server.signal('SIGCONT');

@@ -454,7 +454,7 @@ export function linksContract(implementation: string, open: OpenStore): void {
     });
 
     it('never calls a digest unowned that any repository links, whatever happened before (F-53)', async function () {
-      this.timeout(60_000);
+      this.timeout(120_000);
       const names = ['a', 'b', 'c', 'd'];
       const where = fc.constantFrom(APP, OTHER);
       const layers = fc.uniqueArray(fc.constantFrom(...names), { minLength: 1, maxLength: 3 });

@@ -58,14 +58,12 @@ describe('connections', function () {
     const timer = setInterval(() => {
       for (const one of slow) one.send('a');
     }, 400);
-    const startedAtMs = performance.now();
     try {
       await assertServing();
       for (const one of slow) assert.equal(await one.waitForEnd(), true);
     } finally {
       clearInterval(timer);
     }
-    assert.ok(performance.now() - startedAtMs < 6000);
     const records = await recordsFrom(from, 1);
     assert.deepEqual(
       new Set(records.map(({ reason, status }) => `${status} ${reason}`)),

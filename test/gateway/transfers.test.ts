@@ -13,7 +13,7 @@ const COUNT = 40;
 
 for (const kind of ['embedded registry', 'docker-registry'] as const) {
   describe(`a transfer from the ${kind}`, function () {
-    this.timeout(60_000);
+    this.timeout(120_000);
     let server: Dockgate;
     let registry: DockerRegistry | undefined;
     let image: BuiltImage;

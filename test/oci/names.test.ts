@@ -10,6 +10,7 @@ import {
   printReference,
   shortDigest,
 } from '../../src/oci/index.ts';
+import { cpuMsOf } from '../support/cpu-time.ts';
 
 const HEX = '0123456789abcdef'.repeat(4);
 
@@ -101,12 +102,13 @@ describe('a repository name', () => {
     );
   });
 
-  it('is refused at once however hard it tries', () => {
-    const startedAtMs = performance.now();
-    parseRepository(`${'a-'.repeat(120)}!`);
-    parseRepository(`${'a'.repeat(254)}!`);
-    parseRepository('a/'.repeat(1_000_000));
-    assert.ok(performance.now() - startedAtMs < 1000);
+  it('is refused at once however hard it tries', async () => {
+    const spentMs = await cpuMsOf(() => {
+      parseRepository(`${'a-'.repeat(120)}!`);
+      parseRepository(`${'a'.repeat(254)}!`);
+      parseRepository('a/'.repeat(1_000_000));
+    });
+    assert.ok(spentMs < 2000, `${spentMs} ms`);
   });
 });
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { parseChunkRange, parseRange } from '../../src/oci/index.ts';
+import { cpuMsOf } from '../support/cpu-time.ts';
 
 describe('a Range header', () => {
   const cases: readonly [string | undefined, number, ReturnType<typeof parseRange>][] = [
@@ -52,10 +53,11 @@ describe('a Range header', () => {
     );
   });
 
-  it('H-35: is read at once when it holds ten thousand ranges', () => {
-    const startedAtMs = performance.now();
-    assert.equal(parseRange(`bytes=${'0-0,'.repeat(10_000)}`, 10), undefined);
-    assert.ok(performance.now() - startedAtMs < 500);
+  it('H-35: is read at once when it holds ten thousand ranges', async () => {
+    const spentMs = await cpuMsOf(() =>
+      assert.equal(parseRange(`bytes=${'0-0,'.repeat(10_000)}`, 10), undefined),
+    );
+    assert.ok(spentMs < 2000, `${spentMs} ms`);
   });
 });
 

@@ -229,7 +229,7 @@ describe('what is judged', function () {
 });
 
 describe('an image that no scanner has seen', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let server: Dockgate;
 
   before(async () => {

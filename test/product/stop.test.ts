@@ -35,7 +35,7 @@ function isAlive(pid: number): boolean {
 }
 
 describe('a server that is told to stop', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let server: Dockgate;
   beforeEach(async () => {
     server = await startDockgate();

@@ -20,7 +20,7 @@ export interface LoggedRecord {
   readonly note: string | undefined;
 }
 
-const WAIT_MS_MAX = 20_000;
+const WAIT_MS_MAX = 60_000;
 const LIMIT = 1000;
 
 /** Every record of the access log, newest first, as an admin finds them. */
@@ -42,7 +42,7 @@ export async function readAccessLog(server: Dockgate): Promise<readonly LoggedRe
  * Waits until the log says it: records are durable before their answers, and found a moment later. Notes and
  * completions are written a moment later, too.
  *
- * @throws what the log says instead, after 20 seconds.
+ * @throws what the log says instead, after a minute.
  */
 export async function waitForLog(
   server: Dockgate,

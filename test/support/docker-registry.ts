@@ -41,7 +41,7 @@ export interface DockerRegistry {
   stop(): Promise<void>;
 }
 
-const START_MS_MAX = 15_000;
+const START_MS_MAX = 60_000;
 
 /**
  * Starts a real `docker-registry` process on a free loopback port, its files below the temporary directory.

@@ -10,7 +10,7 @@ import { promisify } from 'node:util';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const MAIN = join(ROOT, 'src/cli/main.ts');
-const READY_MS_MAX = 30_000;
+const READY_MS_MAX = 90_000;
 
 export interface DockgateOptions {
   /** Text of config/dockgate.yaml. */

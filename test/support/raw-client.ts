@@ -34,7 +34,7 @@ export interface RawOptions {
   readonly isHead?: boolean;
 }
 
-const WAIT_MS_MAX = 10_000;
+const WAIT_MS_MAX = 60_000;
 
 /** A TLS connection on which any bytes can be sent: no HTTP client writes what an attacker does. */
 export async function connectRaw(

@@ -7,6 +7,7 @@ import { MiB } from '../../../src/base/index.ts';
 import { Fault } from '../../../src/oci/index.ts';
 import type { Inspector, InspectorOptions } from '../../../src/scanners/index.ts';
 import type { ScanReport } from '../../../src/verdicts/index.ts';
+import { cpuMsOf } from '../../support/cpu-time.ts';
 import { buildArtifact, buildImage, buildTar, type LayerSource } from '../../support/image.ts';
 import { idsOf, openInspector, random, scan, secretsOf, targetOf, toLine } from './scanning.ts';
 
@@ -78,12 +79,13 @@ describe('a hostile layer', () => {
     const zeros = new Uint8Array(64 * MiB);
     for (const compress of [gzipSync, zstdCompressSync]) {
       const bomb = Buffer.concat([compress(headerOf(8 * 1024 * MiB - 1)), repeat(compress(zeros), 160)]);
-      const startedAt = performance.now();
-      assertUnscannable(await scanLayer(bomb), /expands to more than 200 times its size/);
-      assert.ok(performance.now() - startedAt < 15_000);
+      const spentMs = await cpuMsOf(async () =>
+        assertUnscannable(await scanLayer(bomb), /expands to more than 200 times its size/),
+      );
+      assert.ok(spentMs < 30_000, `${spentMs} ms`);
     }
     assert.ok(process.memoryUsage().rss - before < 300 * MiB);
-  }).timeout(60_000);
+  });
 
   it('with too many files is given up (V-42)', async () => {
     const many = gzipSync(repeat(headerOf(0, 'a'), 10_000));
@@ -250,7 +252,7 @@ describe('a hostile layer', () => {
       assert.equal(report.scan.status, 'done', report.scan.reason ?? '');
       assert.ok(peak - before < 300 * MiB, `${Math.round((peak - before) / MiB)} MiB`);
     }
-  }).timeout(60_000);
+  });
 
   it('leaves no file behind', async () => {
     const before = await readdir(tmpdir());

@@ -10,6 +10,7 @@ import {
 import { describePrivateKey } from '../../../src/scanners/inspector/private-keys.ts';
 import { createSecretSearch } from '../../../src/scanners/inspector/secret-search.ts';
 import { createSecretlintRules } from '../../../src/scanners/inspector/secretlint-rules.ts';
+import { cpuMsOf } from '../../support/cpu-time.ts';
 import { plantSecrets } from './planted.ts';
 import { random } from './scanning.ts';
 
@@ -45,16 +46,15 @@ describe('the rules for secrets', () => {
     assert.ok(!RULES.some(({ id }) => /filter|comment/.test(id)));
   });
 
-  it('stay fast on text that consists of their keywords', () => {
+  it('stay fast on text that consists of their keywords', async () => {
     const search = createSecretSearch(RULES);
     const origin = { path: '/app/.env', isBinary: false };
     for (const keyword of RULES.flatMap((rule) => rule.keywords)) {
       for (const filling of ['', 'aB3', ' ', '\n']) {
         const part = keyword + filling;
         const text = part.repeat(Math.ceil(MIB / 8 / part.length));
-        const startedAt = performance.now();
-        search(text, origin);
-        assert.ok(performance.now() - startedAt < 3000, `${keyword} and ${JSON.stringify(filling)}`);
+        const spentMs = await cpuMsOf(() => search(text, origin));
+        assert.ok(spentMs < 5000, `${keyword} and ${JSON.stringify(filling)}: ${spentMs} ms`);
       }
     }
   }).timeout(120_000);
@@ -96,7 +96,7 @@ describe('the search in a file', () => {
     const big = Buffer.alloc(600 * MIB);
     big.write(`ghp_${random(36)}`, 599 * MIB);
     assert.deepEqual(foundIn('/a', [big]), ['github-token undefined']);
-  }).timeout(60_000);
+  });
 });
 
 describe('a private key', () => {
