@@ -481,6 +481,34 @@ export const GUARDS: readonly Guard[] = [
     with: 'realm !== undefined',
     tests: ['test/upstream/sign-in.test.ts'],
   },
+  {
+    guard: 'P-02: our client certificate is for the upstream alone',
+    file: 'src/upstream/dispatchers.ts',
+    replace: 'const listed = new Agent({ ...common, connect: { ...connection, ...listedCa } });',
+    with: 'const listed = new Agent({ ...common, connect: { ...connection, ...listedCa, ...target.clientTls } });',
+    tests: ['test/upstream/tls.test.ts'],
+  },
+  {
+    guard: 'P-03: a token service that nobody configured has a public address',
+    file: 'src/upstream/options.ts',
+    replace: 'configuredOrigins: new Set([...realms, ...redirects]),',
+    with: 'configuredOrigins: new Set([...realms, ...redirects, ...(known === undefined ? [] : [known])]),',
+    tests: ['test/upstream/tls.test.ts'],
+  },
+  {
+    guard: 'the command for a password is run without a shell',
+    file: 'src/upstream/secret.ts',
+    replace: 'shell: false,',
+    with: 'shell: true,',
+    tests: ['test/upstream/clouds.test.ts'],
+  },
+  {
+    guard: 'the command for a password does not see our own settings',
+    file: 'src/config/upstreams.ts',
+    replace: 'value !== undefined && !name.startsWith(ENVIRONMENT_PREFIX)',
+    with: 'value !== undefined && name !== ENVIRONMENT_PREFIX',
+    tests: ['test/config/load.test.ts'],
+  },
   // Between processes
   {
     guard: 'a verdict from Redis is ours',

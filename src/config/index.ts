@@ -13,9 +13,9 @@ export type {
   LimitsConfig,
   Loaded,
   RedisConfig,
-  UpstreamConfig,
 } from './load.ts';
 export { loadConfig } from './load.ts';
 export type { Explained } from './print.ts';
 export { explainConfig } from './print.ts';
 export type { Tree } from './tree.ts';
+export type { UpstreamConfig } from './upstreams.ts';

@@ -27,7 +27,7 @@ export interface ConfigOptions {
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-const ENVIRONMENT_PREFIX = 'DOCKGATE_';
+export const ENVIRONMENT_PREFIX = 'DOCKGATE_';
 
 /**
  * Lays `DOCKGATE_A__B=value` over the tree: two underscores step into a section or list, single ones and case do not

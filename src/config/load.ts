@@ -3,13 +3,13 @@ import { join, resolve } from 'node:path';
 import type * as z from 'zod';
 import { SECOND_MS, StartError } from '../base/index.ts';
 import { type Policy, parsePolicyDocument } from '../policy/index.ts';
-import { readCertificates, readConfigFile, readSecretFile } from './files.ts';
+import { readConfigFile } from './files.ts';
 import { type ConfigOptions, type Environment, layEnvironment, layOptions } from './layers.ts';
 import { readAddressPort, type Settings, schema } from './schema.ts';
-import { type KeyPath, printPath, readPath, Tree } from './tree.ts';
+import { createSecrets, exclusive, type Problem, type Secrets } from './secrets.ts';
+import { printPath, readPath, Tree } from './tree.ts';
+import { toUpstream, type UpstreamConfig, upstreamProblems } from './upstreams.ts';
 import { readYaml } from './yaml-file.ts';
-
-type Upstream = Settings['upstreams'][number];
 
 /** The configuration after every check: paths absolute, secrets read, defaults filled in. */
 export interface Config
@@ -60,15 +60,6 @@ export interface LimitsConfig {
   readonly drainMsMax: number;
 }
 
-export interface UpstreamConfig extends Pick<Upstream, 'url' | 'tokenRealms' | 'redirectOrigins'> {
-  /** Empty, or ends in `/`. */
-  readonly prefix: string;
-  readonly username?: string;
-  readonly password?: string;
-  /** PEM. */
-  readonly ca?: string;
-}
-
 export interface RedisConfig {
   readonly url: string;
   readonly username?: string;
@@ -104,7 +95,7 @@ export async function loadConfig(source: ConfigSource): Promise<Loaded> {
   const parsed = schema.safeParse(tree.root);
   if (!parsed.success) throw problemsOf(tree, parsed.error.issues.flatMap(problemOf));
   refuseContradictions(tree, parsed.data);
-  return { config: await toConfig(tree, parsed.data, file, source.directory), tree };
+  return { config: await toConfig(tree, parsed.data, file, source), tree };
 }
 
 async function layFile(tree: Tree, { options, directory }: ConfigSource): Promise<string | undefined> {
@@ -113,13 +104,6 @@ async function layFile(tree: Tree, { options, directory }: ConfigSource): Promis
   if (text === undefined) return undefined;
   readYaml(tree, name, text);
   return resolve(directory, name);
-}
-
-interface Problem {
-  readonly path: KeyPath;
-  readonly message: string;
-  /** The key itself is wrong, not its value. */
-  readonly isKey?: boolean;
 }
 
 function problemOf(issue: z.core.$ZodIssue): readonly Problem[] {
@@ -160,43 +144,13 @@ function overlaps(listen: string | undefined, ops: string | undefined): boolean 
   return isEvery(listen) || isEvery(ops) || listen === ops;
 }
 
-function exclusive<Key extends string>(
-  settings: { readonly [key in Key | `${Key}File`]?: string | undefined },
-  path: KeyPath,
-  key: Key,
-): Problem[] {
-  const file = `${key}File` as const;
-  if (settings[key] === undefined || settings[file] === undefined) return [];
-  return [{ path: [...path, file], message: `given beside ${key}: leave one of the two away` }];
-}
-
-function upstreamProblems(settings: Settings, upstream: Upstream, index: number): readonly Problem[] {
-  const path = ['upstreams', index];
-  const problems = exclusive(upstream, path, 'password');
-  const hasPassword = (upstream.password ?? upstream.passwordFile) !== undefined;
-  if ((upstream.username !== undefined) !== hasPassword) {
-    problems.push({
-      path,
-      message: 'username and password (or passwordFile) belong together: give both or neither',
-    });
-  }
-  const prefix = prefixOf(upstream);
-  if (settings.upstreams.findIndex((other) => prefixOf(other) === prefix) !== index) {
-    problems.push({ path: [...path, 'prefix'], message: 'another upstream has the same prefix' });
-  }
-  return problems;
-}
-
-function prefixOf({ prefix }: Upstream): string {
-  return prefix === '' || prefix.endsWith('/') ? prefix : `${prefix}/`;
-}
-
 async function toConfig(
   tree: Tree,
   settings: Settings,
   file: string | undefined,
-  directory: string,
+  source: ConfigSource,
 ): Promise<Config> {
+  const { directory } = source;
   const { port, names, service, node, unmatched, logLevel, listen, token, signIn, audit } = settings;
   const secrets = createSecrets(tree, directory);
   const ops = readAddressPort(settings.opsListen) ?? { address: '127.0.0.1', port: 0 };
@@ -210,7 +164,7 @@ async function toConfig(
     certsDirectory: resolve(directory, settings.certsDirectory),
     adminPassword: await secrets.read(settings, [], 'adminPassword'),
     upstreams: await Promise.all(
-      settings.upstreams.map((upstream, index) => toUpstream(upstream, index, secrets, directory)),
+      settings.upstreams.map((upstream, index) => toUpstream(upstream, index, secrets, source)),
     ),
     redis: await toRedis(settings.redis, secrets),
     databasePath: database === undefined ? join(dataDirectory, 'dockgate.db') : resolve(directory, database),
@@ -243,45 +197,6 @@ function toLimits(limits: Settings['limits']): LimitsConfig {
     heldPerPrincipalMax: limits.heldPerPrincipal,
     holdMsMax: limits.hold,
     drainMsMax: limits.drain,
-  };
-}
-
-type Secrets = ReturnType<typeof createSecrets>;
-
-function createSecrets(tree: Tree, directory: string) {
-  return {
-    async read<Key extends string>(
-      settings: { readonly [key in Key | `${Key}File`]?: string | undefined },
-      path: KeyPath,
-      key: Key,
-    ): Promise<string | undefined> {
-      const file = settings[`${key}File`];
-      if (file === undefined) return settings[key];
-      const where = [...path, `${key}File`];
-      return readSecretFile(resolve(directory, file), `${tree.originOf(where)}: ${printPath(where)}`);
-    },
-    where: (path: KeyPath) => `${tree.originOf(path)}: ${printPath(path)}`,
-  };
-}
-
-async function toUpstream(
-  upstream: Upstream,
-  index: number,
-  secrets: Secrets,
-  directory: string,
-): Promise<UpstreamConfig> {
-  const { url, username, caFile, tokenRealms, redirectOrigins } = upstream;
-  const path = ['upstreams', index];
-  const password = await secrets.read(upstream, path, 'password');
-  const ca =
-    caFile === undefined
-      ? undefined
-      : await readCertificates(resolve(directory, caFile), secrets.where([...path, 'caFile']));
-  return {
-    ...{ url, tokenRealms, redirectOrigins, prefix: prefixOf(upstream) },
-    ...(username === undefined ? {} : { username }),
-    ...(password === undefined ? {} : { password }),
-    ...(ca === undefined ? {} : { ca }),
   };
 }
 

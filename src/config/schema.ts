@@ -44,13 +44,36 @@ const upstream = section('A registry behind the gateway.', {
     ...text('a name without colon', isUserName),
   }),
   password: optionalSetting({ doc: 'Goes with `username`.', ...secret }),
-  passwordFile: fileOf('password'),
+  passwordFile: optionalSetting({
+    doc: 'A file that holds `password`; read again every minute and when the upstream refuses what it held.',
+    ...path,
+  }),
+  passwordCommand: optionalSetting({
+    doc: 'A program and its arguments, run without a shell, that prints `password`, such as `[aws, ecr, get-login-password]`.',
+    accepts: 'a list: a program and its arguments',
+    parse: readCommand,
+  }),
+  passwordLifetime: setting({
+    doc: 'How long a password of `passwordCommand` lives; a new one is fetched after 80 % of it.',
+    ...duration(MINUTE_MS, 30 * DAY_MS),
+    default: '12h',
+  }),
+  credential: setting({
+    doc: 'What `password` is: a password; a refresh token of the registry (`username` is not needed); an Entra ID access token, which Azure exchanges for one.',
+    ...oneOf('password', 'refresh-token', 'entra-token'),
+    default: 'password',
+  }),
   caFile: optionalSetting({
     doc: "Certificates (PEM) that are trusted for this upstream in place of the system's.",
     ...path,
   }),
+  clientCertFile: optionalSetting({
+    doc: 'A certificate (PEM) that this upstream alone is shown.',
+    ...path,
+  }),
+  clientKeyFile: optionalSetting({ doc: 'The key (PEM) of `clientCertFile`.', ...path }),
   tokenRealms: setting({
-    doc: 'Further origins to which its challenge may send the password.',
+    doc: "Further origins to which its challenge may send the password; Docker Hub's and GitLab's own need not be named.",
     ...texts('origins such as https://auth.corp', (value) => isOrigin(value, ['http:', 'https:'])),
     default: [],
   }),
@@ -273,6 +296,13 @@ export function readAddressPort(
   const address = match?.[1] ?? match?.[2] ?? '';
   const port = Number(match?.[3]);
   return isIP(address) !== 0 && port <= 65_535 ? { address, port } : undefined;
+}
+
+function readCommand(value: RawValue): readonly string[] | undefined {
+  if (!Array.isArray(value) || value.length === 0) return undefined;
+  const isText = (item: unknown): item is string =>
+    typeof item === 'string' && item !== '' && !item.includes('\0');
+  return value.every(isText) ? value : undefined;
 }
 
 function isPrefix(value: string): boolean {

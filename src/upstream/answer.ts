@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';
 import { type JsonValue, type OciCode, parseStrictJson } from '../oci/index.ts';
-import { faultOf, upstreamAway, upstreamBroken, upstreamBusy } from './faults.ts';
+import { faultOf, upstreamAway, upstreamBroken, upstreamBusy, upstreamSignInFailed } from './faults.ts';
 
 /** Longest answer that is read where nothing but a few words are expected. */
 export const SMALL_BYTES_MAX = 64 * 1024;
@@ -86,6 +86,7 @@ export function faultFor(answer: { readonly status: number; readonly headers: An
   const { status } = answer;
   if (status === 429 || status === 503) return upstreamBusy(status, headerOf(answer, 'retry-after'));
   if (status >= 500 && status <= 599) return upstreamAway('failed');
+  if (status === 403) return upstreamSignInFailed('its credential does not open this repository');
   return upstreamBroken(`an unexpected status ${status}`);
 }
 

@@ -43,10 +43,13 @@ const REDIRECTS: readonly number[] = [301, 302, 303, 307, 308];
 export function createClient(target: Target, parts: UpstreamParts): Client {
   const dispatchers = createDispatchers(target, parts);
   const signIn = createSignIn(target, {
-    clock: parts.clock,
-    fetchToken: (url, authorization) =>
+    ...parts,
+    askToken: ({ url, authorization, form }) =>
       withDeadline(target.timeouts.answerMs, async (signal) =>
-        readWhole(await send(url, { method: 'GET' }, authorization, signal), SMALL_BYTES_MAX),
+        readWhole(
+          await send(url, form ? formExchange(form) : { method: 'GET' }, authorization, signal),
+          SMALL_BYTES_MAX,
+        ),
       ),
   });
 
@@ -98,7 +101,12 @@ export function createClient(target: Target, parts: UpstreamParts): Client {
    * To the upstream itself, with our credential; once more when it says what it wants, never a third time.
    */
   async function sendSigned(url: URL, exchange: Exchange, signal: AbortSignal): Promise<OpenAnswer> {
-    const first = await send(url, exchange, await signIn.authorizationFor(exchange.scopes), signal);
+    const shown = await signIn.authorizationFor(exchange.scopes);
+    const first = await send(url, exchange, shown, signal);
+    if (first.status === 403 && (await signIn.hasNewer(shown))) {
+      await readWhole(first, SMALL_BYTES_MAX);
+      return send(url, exchange, await signIn.authorizationFor(exchange.scopes), signal);
+    }
     if (first.status !== 401) {
       signIn.learnOpen();
       return first;
@@ -153,6 +161,14 @@ export function createClient(target: Target, parts: UpstreamParts): Client {
 }
 
 type Sendable = Pick<Exchange, 'method' | 'headers' | 'body' | 'keepsConnection'>;
+
+function formExchange(form: URLSearchParams): Sendable {
+  return {
+    method: 'POST',
+    headers: { 'content-type': 'application/x-www-form-urlencoded' },
+    body: Buffer.from(form.toString()),
+  };
+}
 
 function challengeOf(answer: OpenAnswer): string {
   const header: string | string[] | undefined = answer.headers['www-authenticate'];

@@ -21,7 +21,7 @@ export function createDispatchers(target: Target, parts: UpstreamParts): Dispatc
   const own = new Pool(target.url.origin, {
     ...common,
     connections: target.connectionsMax,
-    connect: { ...connection, ...(target.ca === undefined ? {} : { ca: target.ca }) },
+    connect: { ...connection, ...target.clientTls, ...(target.ca === undefined ? {} : { ca: target.ca }) },
   });
   const listed = new Agent({ ...common, connect: { ...connection, ...listedCa } });
   const foreign = new Agent({
@@ -34,7 +34,7 @@ export function createDispatchers(target: Target, parts: UpstreamParts): Dispatc
         if (own.stats.queued >= target.waitingMax) throw upstreamAway('is asked too much at once');
         return own;
       }
-      if (target.redirectOrigins.has(url.origin) || target.realmOrigins.has(url.origin)) return listed;
+      if (target.configuredOrigins.has(url.origin)) return listed;
       refuseForeign(url, target);
       return foreign;
     },

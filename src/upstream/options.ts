@@ -1,5 +1,6 @@
 import type { LookupFunction } from 'node:net';
-import { type Clock, type Logger, MINUTE_MS, SECOND_MS, StartError } from '../base/index.ts';
+import { type Clock, HOUR_MS, type Logger, MINUTE_MS, SECOND_MS, StartError } from '../base/index.ts';
+import type { SecretOrigin } from './secret.ts';
 
 /** All in milliseconds. */
 export interface UpstreamTimeouts {
@@ -18,8 +19,26 @@ export interface UpstreamOptions {
   readonly url: string;
   /** PEM certificates trusted for this upstream instead of the system's. */
   readonly ca?: string;
+  /** PEM certificate, with what leads to its authority, that the upstream alone is shown; with `clientKey`. */
+  readonly clientCertificate?: string;
+  /** PEM. */
+  readonly clientKey?: string;
   readonly username?: string;
+  /** At most one of these three. */
   readonly password?: string;
+  /** Read again after a minute and when the upstream refuses what it held. */
+  readonly passwordFile?: string;
+  /** Program and arguments, run without a shell; what it prints is the password. */
+  readonly passwordCommand?: readonly string[];
+  /** The environment it is given, all of it. */
+  readonly passwordCommandEnvironment?: Readonly<Record<string, string>>;
+  /** How long such a password lives; it is fetched anew after 80 % of it. */
+  readonly passwordLifetimeMs?: number;
+  /**
+   * What the password is: one to sign in with, a refresh token of the registry's token service, or an Entra ID access
+   * token that Azure Container Registry exchanges for one. The latter two need no username.
+   */
+  readonly credentialKind?: CredentialKind;
   /**
    * Origins, beside the upstream's own, to which a Bearer challenge may send the password:
    * `https://auth.corp`.
@@ -33,6 +52,8 @@ export interface UpstreamOptions {
   /** Requests that may wait for such a connection; more are answered 503 at once. */
   readonly waitingMax?: number;
 }
+
+export type CredentialKind = 'password' | 'refresh-token' | 'entra-token';
 
 export interface UpstreamParts {
   readonly clock: Clock;
@@ -49,9 +70,15 @@ export interface Target {
   readonly hostname: string;
   readonly port: number;
   readonly ca: string | undefined;
-  readonly credentials: { readonly username: string; readonly password: string } | undefined;
+  /** What the upstream alone is shown when a connection is made. */
+  readonly clientTls: { readonly cert: string; readonly key: string } | undefined;
+  readonly username: string | undefined;
+  readonly secret: SecretOrigin | undefined;
+  readonly credentialKind: CredentialKind;
+  /** Where the password may go. */
   readonly realmOrigins: ReadonlySet<string>;
-  readonly redirectOrigins: ReadonlySet<string>;
+  /** What an operator named: reached whatever its address. All else must be outside. */
+  readonly configuredOrigins: ReadonlySet<string>;
   readonly timeouts: UpstreamTimeouts;
   readonly connectionsMax: number;
   readonly waitingMax: number;
@@ -64,36 +91,83 @@ const TIMEOUTS: UpstreamTimeouts = {
   idleMs: 30 * SECOND_MS,
 };
 
+/** What the token command of a cloud promises at most (ECR). */
+const PASSWORD_LIFETIME_MS = 12 * HOUR_MS;
+
+/**
+ * Registries whose token service has another name, as their vendors document it. Unlike what an operator lists, these
+ * must have a public address.
+ */
+const KNOWN_REALMS: ReadonlyMap<string, string> = new Map([
+  ['https://registry-1.docker.io', 'https://auth.docker.io'],
+  ['https://registry.gitlab.com', 'https://gitlab.com'],
+]);
+
 /** @throws {StartError} an option that cannot be meant. */
 export function readTarget(options: UpstreamOptions): Target {
   const url = readOrigin(options.url, 'url of an upstream');
-  if ((options.username === undefined) !== (options.password === undefined)) {
+  const secret = readSecretOrigin(options);
+  const credentialKind = options.credentialKind ?? 'password';
+  if (credentialKind === 'password' && (options.username === undefined) !== (secret === undefined)) {
     throw new StartError('upstream: username and password must be given together');
+  }
+  if (credentialKind !== 'password' && secret === undefined) {
+    throw new StartError(`upstream: a ${credentialKind} must be given as password`);
   }
   if (options.username?.includes(':')) {
     throw new StartError('upstream: username must not hold a colon (RFC 7617)');
   }
+  if ((options.clientCertificate === undefined) !== (options.clientKey === undefined)) {
+    throw new StartError('upstream: clientCertificate and clientKey must be given together');
+  }
   const isTls = url.protocol === 'https:';
+  const realms = originsOf(options.tokenRealms, 'tokenRealms of an upstream');
+  const redirects = originsOf(options.redirectOrigins, 'redirectOrigins of an upstream');
+  const known = KNOWN_REALMS.get(url.origin);
   return {
     url,
     isTls,
     hostname: url.hostname.replace(/^\[|\]$/g, ''),
     port: url.port === '' ? (isTls ? 443 : 80) : Number(url.port),
     ca: options.ca,
-    credentials:
-      options.username === undefined || options.password === undefined
+    clientTls:
+      options.clientCertificate === undefined || options.clientKey === undefined
         ? undefined
-        : { username: options.username, password: options.password },
-    realmOrigins: originSet(options.tokenRealms, 'tokenRealms of an upstream', url.origin),
-    redirectOrigins: originSet(options.redirectOrigins, 'redirectOrigins of an upstream', url.origin),
+        : { cert: options.clientCertificate, key: options.clientKey },
+    username: options.username,
+    secret,
+    credentialKind,
+    realmOrigins: new Set([url.origin, ...realms, ...(known === undefined ? [] : [known])]),
+    configuredOrigins: new Set([...realms, ...redirects]),
     timeouts: { ...TIMEOUTS, ...options.timeouts },
     connectionsMax: options.connectionsMax ?? 64,
     waitingMax: options.waitingMax ?? 512,
   };
 }
 
-function originSet(texts: readonly string[] | undefined, where: string, own: string): ReadonlySet<string> {
-  return new Set([own, ...(texts ?? []).map((text) => readOrigin(text, where).origin)]);
+function readSecretOrigin(options: UpstreamOptions): SecretOrigin | undefined {
+  const { password, passwordFile, passwordCommand, passwordLifetimeMs } = options;
+  const origins: readonly (SecretOrigin | undefined)[] = [
+    password === undefined ? undefined : { kind: 'text', text: password },
+    passwordFile === undefined ? undefined : { kind: 'file', path: passwordFile },
+    passwordCommand === undefined
+      ? undefined
+      : {
+          kind: 'command',
+          command: passwordCommand,
+          environment: options.passwordCommandEnvironment ?? {},
+          lifetimeMs: passwordLifetimeMs ?? PASSWORD_LIFETIME_MS,
+        },
+  ];
+  const given = origins.filter((origin) => origin !== undefined);
+  if (given.length > 1) {
+    throw new StartError('upstream: give one of password, passwordFile and passwordCommand');
+  }
+  return given[0];
+}
+
+function originsOf(texts: readonly string[] | undefined, where: string): readonly string[] {
+  return (texts ?? []).map((text) => readOrigin(text, where).origin);
 }
 
 function readOrigin(text: string, where: string): URL {

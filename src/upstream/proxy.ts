@@ -48,6 +48,7 @@ export function createUploadProxy(target: Target): UploadProxy {
     ? new HttpsAgent({
         keepAlive: false,
         rejectUnauthorized: true,
+        ...target.clientTls,
         ...(target.ca === undefined ? {} : { ca: target.ca }),
       })
     : new HttpAgent({ keepAlive: false });

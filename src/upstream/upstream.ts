@@ -16,7 +16,7 @@ import { appendUpload, cancelUpload, findUpload, finishUpload, mountBlob, startU
  */
 export function createUpstream(options: UpstreamOptions, parts: UpstreamParts): Source {
   const target = readTarget(options);
-  if (target.credentials && !target.isTls && !isLoopback(target.hostname)) {
+  if (target.secret && !target.isTls && !isLoopback(target.hostname)) {
     parts.logger.warn('the password for the upstream travels over plain http: use https', {
       upstream: target.url.origin,
     });

@@ -89,14 +89,23 @@ policies:
     assert.equal(config.inspector.isEnabled, false);
     assert.equal(config.inspector.compressedBytesMax, 2 ** 30);
     assert.deepEqual(config.upstreams, [
-      { url: 'http://127.0.0.1:5000', tokenRealms: [], redirectOrigins: [], prefix: '' },
+      {
+        url: 'http://127.0.0.1:5000',
+        tokenRealms: [],
+        redirectOrigins: [],
+        prefix: '',
+        passwordLifetimeMs: DAY_MS / 2,
+        credentialKind: 'password',
+      },
       {
         url: 'https://hub.corp',
         tokenRealms: ['https://auth.corp'],
         redirectOrigins: [],
         prefix: 'hub/',
         username: 'u',
-        password: 'hush',
+        passwordFile: join(directory, 'pw'),
+        passwordLifetimeMs: DAY_MS / 2,
+        credentialKind: 'password',
         ca: '-----BEGIN CERTIFICATE-----\n',
       },
     ]);
@@ -104,6 +113,14 @@ policies:
     assert.equal(config.databasePath, join(directory, 'other.db'));
     assert.equal(config.policies[0]?.name, 'p');
     assert.equal(config.file, join(directory, 'config', 'dockgate.yaml'));
+  });
+
+  it('gives the command for a password our environment without our own settings', async () => {
+    const yaml = 'upstreams: [{url: "http://a", username: u, passwordCommand: [print, it]}]';
+    const environment = { AWS_PROFILE: 'x', DOCKGATE_ADMIN_PASSWORD: 'hush', GONE: undefined };
+    const [upstream] = (await read(yaml, {}, environment)).upstreams;
+    assert.deepEqual(upstream?.passwordCommand, ['print', 'it']);
+    assert.deepEqual(upstream.passwordCommandEnvironment, { AWS_PROFILE: 'x' });
   });
 
   describe('takes', () => {
@@ -237,6 +254,26 @@ policies:
         'a prefix is no name',
         'upstreams: [{prefix: A, url: "http://a"}]',
         /prefix: must be empty, or a path/,
+      ],
+      [
+        'an upstream has a command and a password',
+        'upstreams: [{url: "http://a", username: u, password: p, passwordCommand: [c]}]',
+        /upstreams\[0\]\.passwordCommand: given beside password/,
+      ],
+      [
+        'a command is a text',
+        'upstreams: [{url: "http://a", username: u, passwordCommand: "aws ecr"}]',
+        /upstreams\[0\]\.passwordCommand: must be a list: a program and its arguments/,
+      ],
+      [
+        'a refresh token is not given',
+        'upstreams: [{url: "http://a", credential: refresh-token}]',
+        /upstreams\[0\]\.credential: is refresh-token: give it as/,
+      ],
+      [
+        'a client certificate has no key',
+        'upstreams: [{url: "http://a", clientCertFile: c}]',
+        /clientCertFile and clientKeyFile belong together/,
       ],
       [
         'two upstreams have one prefix',
