@@ -1016,6 +1016,20 @@ export const GUARDS: readonly Guard[] = [
     tests: ['test/gateway/rights.test.ts'],
   },
   {
+    guard: 'N-16: whether a tag is there is looked up again in the transaction that sets it',
+    file: 'src/store/link-manifest.ts',
+    replace: '(known.has(tag) ? tagRights.mayOverwrite : tagRights.mayCreate)',
+    with: 'tagRights.mayCreate || tagRights.mayOverwrite',
+    tests: ['test/store/contracts.test.ts'],
+  },
+  {
+    guard: 'N-16: the rights on tags that the store checks are those of the pusher',
+    file: 'src/gateway/push-manifest.ts',
+    replace: "mayOverwrite: await may('tag.overwrite')",
+    with: 'mayOverwrite: true',
+    tests: ['test/gateway/rights.test.ts'],
+  },
+  {
     guard: 'H-12: a CONNECT does not hold its connection for ever',
     file: 'src/gateway/listener.ts',
     replace: 'socket.end(answer, () => socket.destroy());',

@@ -16,6 +16,7 @@ export type {
   Page,
   Source,
   StoredManifest,
+  TagRights,
   UploadBody,
   UploadProgress,
 } from './ports.ts';

@@ -61,6 +61,12 @@ export interface LinkReads {
   ): Promise<readonly StoredManifest[]>;
 }
 
+/** What a pusher may do with tags, since setting one that is there is another right than making one. */
+export interface TagRights {
+  readonly mayCreate: boolean;
+  readonly mayOverwrite: boolean;
+}
+
 export interface NewManifestLink {
   readonly repository: Repository;
   readonly digest: Digest;
@@ -68,13 +74,19 @@ export interface NewManifestLink {
   readonly manifest: Manifest;
   /** All set in the same transaction. */
   readonly tags: readonly Tag[];
+  /** Checked against the tags that are there in the same transaction: two pushes may race for one (threat N-16). */
+  readonly tagRights: TagRights;
   readonly pushedBy?: string;
   /** Refuse unless everything the manifest names is linked or pending here (not for the subject). */
   readonly requireContent: boolean;
   readonly nowMs: number;
 }
 
-export type LinkResult = { readonly ok: true } | { readonly ok: false; readonly missing: Digest };
+export type LinkResult =
+  | { readonly ok: true }
+  | { readonly ok: false; readonly missing: Digest }
+  /** The tag, and the right that is lacking for it; nothing was changed. */
+  | { readonly ok: false; readonly tag: Tag; readonly lacks: 'tag.create' | 'tag.overwrite' };
 
 /** Port, implemented by `store/`; a proxy in workers. One SQL transaction each. */
 export interface LinkWrites {
@@ -141,6 +153,8 @@ export interface Source {
     readonly repository: Repository;
     readonly digest: Digest;
     readonly tags: readonly Tag[];
+    /** The embedded registry checks them when it sets the tags; another registry knows no such rights. */
+    readonly tagRights: TagRights;
     readonly mediaType: string;
     readonly bytes: Uint8Array;
     readonly manifest: Manifest;

@@ -75,6 +75,7 @@ export async function keepManifest(
     size: kept.bytes.length,
     manifest: kept.manifest,
     tags: [],
+    tagRights: { mayCreate: false, mayOverwrite: false },
     requireContent: false,
     nowMs,
   });

@@ -1,4 +1,4 @@
-import { digestOf, takeManifest } from '../content/index.ts';
+import { digestOf, type TagRights, takeManifest } from '../content/index.ts';
 import {
   algorithmOf,
   type Digest,
@@ -27,6 +27,7 @@ interface Pushed {
   readonly located: Located;
   readonly digest: Digest;
   readonly tags: readonly Tag[];
+  readonly tagRights: TagRights;
   readonly bytes: Uint8Array;
   readonly mediaType: string;
   readonly manifest: Manifest;
@@ -67,7 +68,8 @@ export async function planManifestPush(
   const needed = await neededActions(located, tags, read.manifest);
   const more = await checkAccess(parts.directory, call, repository, needed, access);
   if (more.refusal) return deny({ ...facts, digest, reason: more.reason ?? 'refused' }, more.refusal);
-  const pushed = { repository, located, digest, tags, ...read };
+  const tagRights = await findTagRights(call, parts, repository);
+  const pushed = { repository, located, digest, tags, tagRights, ...read };
   return allow({ ...facts, digest }, 201, () => push(call, parts, pushed));
 }
 
@@ -100,16 +102,28 @@ async function neededActions(
   return [...needed];
 }
 
+/** Both, for whoever sets the tags: which of the two is needed is only certain then. */
+async function findTagRights(
+  call: CallOf<'manifest'>,
+  { directory }: Pick<GatewayParts, 'directory'>,
+  repository: Repository,
+): Promise<TagRights> {
+  const may = async (action: 'tag.create' | 'tag.overwrite') =>
+    (await directory.can(call.identity, action, repository)).isAllowed;
+  return { mayCreate: await may('tag.create'), mayOverwrite: await may('tag.overwrite') };
+}
+
 async function push(
   call: CallOf<'manifest'>,
   parts: GatewayParts,
   pushed: Pushed,
 ): Promise<Answer | Refusal> {
-  const { repository, located, digest, tags, bytes, mediaType, manifest } = pushed;
+  const { repository, located, digest, tags, tagRights, bytes, mediaType, manifest } = pushed;
   const refusal = await located.source.pushManifest({
     repository: located.name,
     digest,
     tags,
+    tagRights,
     mediaType,
     bytes,
     manifest,

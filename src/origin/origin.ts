@@ -106,7 +106,7 @@ function createPulls({ content, links }: OriginParts): Pulls {
 function createPushes(parts: OriginParts): Pick<Source, 'pushManifest' | 'mount'> {
   const { content, links, linkWrites, clock } = parts;
   return {
-    async pushManifest({ repository, digest, bytes, manifest, tags, pushedBy }) {
+    async pushManifest({ repository, digest, bytes, manifest, tags, tagRights, pushedBy }) {
       const refusal = await checkNamed(parts, repository, manifest);
       if (refusal) return refusal;
       await content.put(digest, bytes);
@@ -116,11 +116,18 @@ function createPushes(parts: OriginParts): Pick<Source, 'pushManifest' | 'mount'
         size: bytes.length,
         manifest,
         tags,
+        tagRights,
         pushedBy,
         requireContent: true,
         nowMs: clock.nowMs(),
       });
-      return result.ok ? undefined : blobUnknown(repository, result.missing);
+      if (result.ok) return undefined;
+      return 'missing' in result
+        ? blobUnknown(repository, result.missing)
+        : refuse(
+            'DENIED',
+            `dockgate: ${repository}:${result.tag} needs ${result.lacks}; ask an admin or maintainer`,
+          );
     },
 
     // Renewed: the caller links it next.

@@ -5,6 +5,7 @@ import {
   MANIFEST_TYPES,
   type Manifest,
   type Repository,
+  type Tag,
 } from '../oci/index.ts';
 import { toJsonText } from './json-text.ts';
 import { inChunks } from './rows.ts';
@@ -34,6 +35,8 @@ export async function linkManifest(
     const missing = await firstMissing(sql, link, blobs, held);
     if (missing) return { ok: false, missing };
   }
+  const refused = await refusedTag(sql, link);
+  if (refused) return { ok: false, ...refused };
   await keepManifest(sql, link, blobs, changed);
   await keepLink(sql, link);
   // Named is not held: a layer that lies elsewhere may lie in another repository's content (threats V-18, N-13).
@@ -52,6 +55,30 @@ export async function linkManifest(
   }
   changed('links', link.repository);
   return { ok: true };
+}
+
+/**
+ * The first tag that the pusher may not set. What the caller saw before this transaction may be history: of two
+ * pushes that both found no tag, the second one overwrites (threat N-16).
+ */
+async function refusedTag(
+  sql: MainSql,
+  { repository, tags, tagRights }: NewManifestLink,
+): Promise<{ readonly tag: Tag; readonly lacks: 'tag.create' | 'tag.overwrite' } | undefined> {
+  const known = new Set<Tag>();
+  for (const chunk of inChunks(tags)) {
+    const rows = await sql
+      .selectFrom('tags')
+      .select('tag')
+      .where('repository', '=', repository)
+      .where('tag', 'in', chunk)
+      .execute();
+    for (const row of rows) known.add(row.tag);
+  }
+  const isAllowed = (tag: Tag) => (known.has(tag) ? tagRights.mayOverwrite : tagRights.mayCreate);
+  const refused = tags.find((tag) => !isAllowed(tag));
+  if (refused === undefined) return undefined;
+  return { tag: refused, lacks: known.has(refused) ? 'tag.overwrite' : 'tag.create' };
 }
 
 const digestOf = (blob: NamedBlob): Digest => blob.descriptor.digest;

@@ -183,6 +183,7 @@ export async function openApiLab(fixed?: Identity) {
     const digest = digestOf(`${name}:${tagName}`);
     await store.links.linkManifest({
       ...{ repository: repository(name), digest, tags: [tag(tagName)], manifest: image([`${name} layer`]) },
+      tagRights: { mayCreate: true, mayOverwrite: true },
       ...{ size: 100, requireContent: false, nowMs: clock.nowMs() },
     });
     await store.facts.seeDigest(digest, 'image', clock.nowMs());

@@ -46,6 +46,7 @@ export function factsContract(implementation: string, open: OpenStore): void {
         size: 1,
         manifest: image(layers),
         tags: [],
+        tagRights: { mayCreate: true, mayOverwrite: true },
         requireContent: false,
         nowMs: 0,
       });
@@ -153,6 +154,7 @@ export function factsContract(implementation: string, open: OpenStore): void {
             digest: digestOf('n'),
             size: 1,
             tags: [],
+            tagRights: { mayCreate: true, mayOverwrite: true },
             requireContent: false,
             nowMs: 500,
           },

@@ -42,6 +42,7 @@ export function linksContract(implementation: string, open: OpenStore): void {
         size: 500,
         manifest,
         tags: [],
+        tagRights: { mayCreate: true, mayOverwrite: true },
         requireContent: true,
         nowMs: bench().clock.nowMs(),
         ...overrides,
@@ -192,6 +193,43 @@ export function linksContract(implementation: string, open: OpenStore): void {
         await push('cached', image(layers), { requireContent: false });
         assert.deepEqual(await push('m', image(layers)), { ok: false, missing: digestOf('layer-0') });
         assert.deepEqual(await links().unowned(layers.map(digestOf)), []);
+      });
+    });
+
+    describe('the rights on tags', () => {
+      const CREATE_ONLY = { mayCreate: true, mayOverwrite: false };
+      const OVERWRITE_ONLY = { mayCreate: false, mayOverwrite: true };
+      const wanted = (tags: readonly string[], tagRights: NewManifestLink['tagRights']) => ({
+        tags: tags.map(tag),
+        tagRights,
+      });
+
+      it('N-16: of two pushes that race for a new tag only one may create it', async () => {
+        await upload(APP, 'a', 'a-config');
+        const results = await Promise.all(
+          ['m1', 'm2'].map((name) => push(name, image(['a']), wanted(['new'], CREATE_ONLY))),
+        );
+        const won = results.findIndex(({ ok }) => ok);
+        assert.deepEqual(results[1 - won], { ok: false, tag: tag('new'), lacks: 'tag.overwrite' });
+        assert.equal(await links().findTag(APP, tag('new')), digestOf(`m${won + 1}`));
+      });
+
+      it('N-16: overwriting alone creates nothing', async () => {
+        await pushWhole('m1', ['a'], { tags: [tag('old')] });
+        assert.deepEqual(await push('m2', image(['a']), wanted(['old'], OVERWRITE_ONLY)), { ok: true });
+        assert.deepEqual(await push('m3', image(['a']), wanted(['old', 'new'], OVERWRITE_ONLY)), {
+          ok: false,
+          tag: tag('new'),
+          lacks: 'tag.create',
+        });
+      });
+
+      it('N-16: one tag that may not be set leaves all as it was', async () => {
+        await pushWhole('m1', ['a'], { tags: [tag('old')] });
+        const result = await push('m2', image(['a']), wanted(['new', 'old'], CREATE_ONLY));
+        assert.deepEqual(result, { ok: false, tag: tag('old'), lacks: 'tag.overwrite' });
+        assert.deepEqual(await links().listTags(APP, all), [tag('old')]);
+        assert.equal(await links().findManifest(APP, digestOf('m2')), undefined);
       });
     });
 

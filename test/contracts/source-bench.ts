@@ -116,6 +116,7 @@ export async function pushManifest(
     repository,
     digest,
     tags,
+    tagRights: { mayCreate: true, mayOverwrite: true },
     mediaType,
     bytes,
     manifest: read.manifest,

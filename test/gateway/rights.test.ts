@@ -248,7 +248,43 @@ describe('rights', function () {
         body: image.manifest,
       });
     assert.equal((await put('latest')).status, 201);
-    assert.equal((await put('latest')).status, 403);
+    const again = await put('latest');
+    assert.equal(again.status, 403);
+    assert.match(again.text, /ci has no grant for tag.overwrite on team\/app/);
+  });
+
+  it('N-16: of pushes that race for a new tag one creates it, and none of the others overwrites', async () => {
+    const puts = await Promise.all(
+      Array.from({ length: 8 }, async (_, index) => {
+        const rival = buildArtifact({
+          artifactType: `application/vnd.example.rival-${index}`,
+          blobs: [{ bytes: Buffer.from('rival'), mediaType: 'application/octet-stream' }],
+        });
+        for (const blob of [rival.config, ...rival.layers])
+          await pusher.blob('team/app', blob.bytes, blob.digest);
+        return rival;
+      }),
+    );
+    const answers = await Promise.all(
+      puts.map((rival) =>
+        server.request('/v2/team/app/manifests/race', {
+          basic: `ci:${PASSWORD}`,
+          method: 'PUT',
+          headers: { 'content-type': rival.mediaType },
+          body: rival.manifest,
+        }),
+      ),
+    );
+    assert.deepEqual(answers.map(({ status }) => status).sort(), [
+      201,
+      ...Array.from({ length: 7 }, () => 403),
+    ]);
+    const winner = puts[answers.findIndex(({ status }) => status === 201)];
+    const pulled = await server.request('/v2/team/app/manifests/race', {
+      basic: `maintainer:${PASSWORD}`,
+      method: 'HEAD',
+    });
+    assert.equal(pulled.headers['docker-content-digest'], winner?.digest);
   });
 
   it('referrers: what is attached is listed, by type, and its subject is said back', async () => {

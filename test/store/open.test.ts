@@ -43,6 +43,7 @@ describe('the databases of a data directory', () => {
         size: 1,
         manifest: image(Array.from({ length: 20 }, (_, layer) => `layer-${at}-${layer}`)),
         tags: [tag(`t${at}`)],
+        tagRights: { mayCreate: true, mayOverwrite: true },
         requireContent: false,
         nowMs: 0,
       });

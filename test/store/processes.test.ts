@@ -57,6 +57,7 @@ describe('a database and its processes', function () {
       size: 1,
       manifest: image([`${name}-layer`]),
       tags: [tag('latest')],
+      tagRights: { mayCreate: true, mayOverwrite: true },
       requireContent: false,
       nowMs: 0,
     });

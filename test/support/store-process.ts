@@ -26,6 +26,7 @@ if (mode === 'write') {
       size: 1,
       manifest: image(names),
       tags: ['x', 'y', 'z'].map((name) => tag(`${name}${at}`)),
+      tagRights: { mayCreate: true, mayOverwrite: true },
       requireContent: true,
       nowMs: 0,
     });

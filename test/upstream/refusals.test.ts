@@ -26,6 +26,7 @@ describe('a push of a manifest that the upstream does not take', () => {
     return source.pushManifest({
       repository,
       tags,
+      tagRights: { mayCreate: true, mayOverwrite: true },
       digest: image.digest,
       mediaType: image.mediaType,
       bytes: image.manifest,

@@ -93,6 +93,7 @@ export async function openWorld(): Promise<World> {
         size: bytes.length,
         manifest: parsed.manifest,
         tags: [],
+        tagRights: { mayCreate: true, mayOverwrite: true },
         requireContent: false,
         nowMs: clock.nowMs(),
       });
