@@ -232,12 +232,49 @@ export const explainQuery = z.strictObject({
   action: z.string().min(1).max(40),
   repository,
   reference: z.string().max(200).optional(),
+  /** Of a token, as clients ask for it; absent: no token limits the caller. */
+  scope: z
+    .string()
+    .max(2500)
+    .optional()
+    .meta({ description: "The token's scopes", example: 'repository:team/app:pull' }),
 });
 export const explanationShape = z.object({
   isAllowed: z.boolean(),
   steps: z.array(z.object({ step: z.string(), isPassed: z.boolean(), text: z.string() })),
+  /** Every grant that speaks of the action there; one of them decides, unless none is live. */
+  grants: z.array(grantShape.extend({ state: z.enum(['live', 'ended', 'not begun']), decides: z.boolean() })),
 });
 export type ExplanationShape = z.infer<typeof explanationShape>;
+
+export const whoCanQuery = z.strictObject({
+  action: z
+    .string()
+    .max(64)
+    .refine((text) => parseAction(text) !== undefined, 'there is no such action'),
+  repository,
+});
+export const whoCanShape = z.object({
+  principals: z.array(z.object({ kind: z.string(), name: z.string(), because: grantShape })),
+});
+
+export const reviewQuery = z.strictObject({
+  days: z.coerce.number().int().min(1).max(3650).default(90),
+});
+/** One grant that one principal holds, itself, by a group or because everybody does. */
+const heldShape = z.object({
+  kind: z.string(),
+  name: z.string(),
+  state: z.enum(['active', 'disabled', 'expired']),
+  by: z.string(),
+  grant: grantShape.extend({ state: z.enum(['live', 'ended', 'not begun']) }),
+  actions: z.array(z.string()),
+  lastUsed: instant.optional(),
+  /** In none of the asked days. */
+  isUnused: z.boolean(),
+});
+export const reviewShape = z.object({ held: z.array(heldShape) });
+export type HeldShape = z.infer<typeof heldShape>;
 
 export const statusShape = z.object({
   version: z.string(),

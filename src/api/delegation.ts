@@ -18,6 +18,11 @@ export async function lacksToTake(place: GrantPlace, context: OperationContext):
   return lacksFor(grants.length === 0 ? [asked] : grants, context);
 }
 
+/** The same for looking at who may do what there. */
+export function lacksToManage(pattern: string, context: OperationContext): Promise<string | undefined> {
+  return lacksFor([{ actions: [], pattern, effect: 'allow', untilMs: context.parts.clock.nowMs() }], context);
+}
+
 /** Whether the caller may administer everything, so that no rights of its own are looked at. */
 export async function managesAll({ parts, identity }: OperationContext): Promise<boolean> {
   return (await parts.directory.can(identity, 'users.manage', undefined)).isAllowed;

@@ -5,18 +5,25 @@ import {
   type Authorization,
   authorize,
   BUILT_IN_ROLES,
+  type Grant,
+  grantsAbout,
   isLiveGrant,
   type Principal,
   parseAction,
+  parseScopes,
+  printScope,
+  scopesHold,
 } from '../roles/index.ts';
 import type { ExplanationShape } from './contract.ts';
 import { ApiProblem, type OperationContext } from './operation.ts';
+import { printGrant } from './print-grant.ts';
 
 interface Question {
   readonly principal: string;
   readonly action: string;
   readonly repository: Repository;
   readonly reference?: string | undefined;
+  readonly scope?: string | undefined;
 }
 
 type Step = ExplanationShape['steps'][number];
@@ -29,14 +36,48 @@ export async function explain(question: Question, context: OperationContext): Pr
   const principal = await findPrincipal(question.principal, context);
   const access = await context.parts.accounts.readAccess(principal);
   const nowMs = context.parts.clock.nowMs();
+  const wish = { principal, action, repository };
   const steps: Step[] = [
     explainAccount(principal, access, nowMs),
-    explainRights({ principal, action, repository }, access, nowMs),
+    explainRights(wish, access, nowMs),
+    ...explainToken(question.scope, wish),
   ];
   if (action === 'pull' && reference !== undefined) {
     steps.push(...(await explainImage(repository, reference, context)));
   }
-  return { isAllowed: steps.every((step) => step.isPassed), steps };
+  return {
+    isAllowed: steps.every((step) => step.isPassed),
+    steps,
+    grants: grantsThatMatch(wish, access?.grants ?? [], nowMs),
+  };
+}
+
+/** Every grant about it, with the one that decides: the first that denies, else the first that allows. */
+function grantsThatMatch(
+  { principal, action, repository }: Wish,
+  grants: readonly Grant[],
+  nowMs: number,
+): ExplanationShape['grants'] {
+  const ask = { grants, action, repository, nowMs };
+  const { because } = authorize({ ...ask, principal, scopes: undefined });
+  return grantsAbout(ask).map(({ grant, state }) => ({
+    ...printGrant(grant),
+    state,
+    decides: grant === because,
+  }));
+}
+
+/** Whether a token of these scopes would hold the action; it never gives what the grants do not. */
+function explainToken(scope: string | undefined, { action, repository }: Wish): readonly Step[] {
+  if (scope === undefined) return [];
+  const parsed = parseScopes([scope]);
+  if (!parsed.ok) throw new ApiProblem(400, 'DG_INPUT_INVALID', `scope: ${parsed.problem}`);
+  const isPassed = scopesHold(parsed.scopes, action, repository);
+  const held = parsed.scopes.map(printScope).join(' ') || 'nothing';
+  const text = isPassed
+    ? `the token holds it: ${held}`
+    : `a token for ${held} does not hold ${action} on ${repository}: ask for one whose scope names it`;
+  return [{ step: 'token', isPassed, text }];
 }
 
 async function findPrincipal(name: string, { parts }: OperationContext): Promise<Principal> {

@@ -1,4 +1,5 @@
 import type { Operation } from './operation.ts';
+import { accessOperations } from './operations/access.ts';
 import { imageOperations } from './operations/images.ts';
 import { oversightOperations } from './operations/oversight.ts';
 import { peopleOperations } from './operations/people.ts';
@@ -12,6 +13,7 @@ export function allOperations(version: string): readonly Operation[] {
     ...peopleOperations,
     ...robotOperations,
     ...rightsOperations,
+    ...accessOperations,
     ...imageOperations,
     ...policyOperations,
     ...oversightOperations(version),

@@ -1,6 +1,7 @@
 /** Records decisions before bytes, puts them in a Merkle log, verifies the log. Entered by gateway/, api/, cli/. */
 export type { ProofCheck } from './check-proof.ts';
 export { checkProof } from './check-proof.ts';
+export { csvCell } from './csv.ts';
 export type { Damage, DamageKind } from './damage.ts';
 export type { ExportFormat, ExportOptions } from './export.ts';
 export { EXPORT_FORMATS, exportRecords } from './export.ts';
@@ -8,7 +9,7 @@ export { AuditUnavailable } from './faults.ts';
 export type { RecordFilter } from './filter.ts';
 export type { LogKey } from './key.ts';
 export { loadOrCreateLogKey } from './key.ts';
-export type { IndexedRecord, RecordIndexReads, RecordIndexWrites, RecordQuery } from './ports.ts';
+export type { IndexedRecord, LastUse, RecordIndexReads, RecordIndexWrites, RecordQuery } from './ports.ts';
 export { safePrint, safeText } from './print.ts';
 export type { Prover } from './prove.ts';
 export { NoProof, openProver } from './prove.ts';

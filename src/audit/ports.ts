@@ -28,6 +28,17 @@ export interface IndexedRecord {
 /** Port: the search index, implemented by `store/`. It can be rebuilt from the log at will. */
 export interface RecordIndexReads {
   search(query: RecordQuery): Promise<readonly IndexedRecord[]>;
+  /** When each principal last did what, where; only what was allowed. */
+  lastUses(): Promise<readonly LastUse[]>;
+}
+
+export interface LastUse {
+  readonly principalId: string;
+  /** The record's word: `pull`, `admin.user.add` ... */
+  readonly action: string;
+  /** `''` where the action is on no repository. */
+  readonly repository: string;
+  readonly atMs: number;
 }
 
 /** Used by the sequencer's process only. */

@@ -9,7 +9,7 @@ const LIMIT_MAX = 1000;
 
 /** Finds records, newest first. The limit is held to 1 to 1000 whatever was asked. */
 export function searchRecords(
-  index: RecordIndexReads,
+  index: Pick<RecordIndexReads, 'search'>,
   query: RecordQuery,
 ): Promise<readonly IndexedRecord[]> {
   const limit = Math.min(LIMIT_MAX, Math.max(1, Math.trunc(query.limit) || 1));

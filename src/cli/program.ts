@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { addAccessCommands } from './commands/access.ts';
 import { addAuditCommands } from './commands/audit.ts';
 import { addConfigCommands } from './commands/config.ts';
 import { addImageCommands } from './commands/images.ts';
@@ -41,6 +42,7 @@ export function createProgram(version: string, context: CommandContext): Command
   addSignInCommands(program, context);
   addPeopleCommands(program, context);
   addRightsCommands(program, context);
+  addAccessCommands(program, context);
   addImageCommands(program, context);
   addPolicyCommands(program, context);
   addAuditCommands(program, context);

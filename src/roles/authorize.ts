@@ -23,6 +23,24 @@ export function authorize(request: AuthorizeRequest): Authorization {
   return { isAllowed: true, because: allowed };
 }
 
+export type GrantState = 'live' | 'ended' | 'not begun';
+
+/** Every grant that speaks of the action there, live or not, in the order of their ids. */
+export function grantsAbout(
+  question: Pick<AuthorizeRequest, 'grants' | 'action' | 'repository' | 'nowMs'>,
+): readonly { readonly grant: Grant; readonly state: GrantState }[] {
+  const { action, repository, nowMs } = question;
+  return question.grants
+    .filter((grant) => grant.actions.includes(action) && covers(grant, action, repository))
+    .map((grant) => ({ grant, state: stateOf(grant, nowMs) }))
+    .toSorted((a, b) => (a.grant.id < b.grant.id ? -1 : 1));
+}
+
+function stateOf(grant: Grant, nowMs: number): GrantState {
+  if (isLiveGrant(grant, nowMs)) return 'live';
+  return grant.fromMs !== undefined && nowMs < grant.fromMs ? 'not begun' : 'ended';
+}
+
 /** Half-open: at `untilMs` itself the grant is over. */
 export function isLiveGrant(grant: Grant, nowMs: number): boolean {
   return (

@@ -1,13 +1,14 @@
 /** Who may do what: pure decisions over principals, grants, scopes. Entered by auth/, store/, cluster/, gateway/, api/. */
 
-export { authorize, isLiveGrant } from './authorize.ts';
+export type { GrantState } from './authorize.ts';
+export { authorize, grantsAbout, isLiveGrant } from './authorize.ts';
 export { BUILT_IN_ROLES, parseAction } from './built-in.ts';
 export type { Delegation, DelegationRequest } from './delegate.ts';
 export { delegate, managesGrants } from './delegate.ts';
 export type { GrantScopesRequest } from './grant-scopes.ts';
 export { grantScopes } from './grant-scopes.ts';
 export type { ScopesResult } from './scopes.ts';
-export { holdsCatalog, parseScopes, printScope, scopeActions } from './scopes.ts';
+export { holdsCatalog, parseScopes, printScope, scopeActions, scopesHold } from './scopes.ts';
 export type {
   Action,
   Authorization,

@@ -13,7 +13,18 @@ import type { IndexSql, IndexTables } from './tables.ts';
 import { snapshot, type Write } from './transactions.ts';
 
 export function createRecordIndexReads(sql: IndexSql): RecordIndexReads {
-  return { search: (query) => snapshot(sql, (now) => search(now, query)) };
+  return {
+    search: (query) => snapshot(sql, (now) => search(now, query)),
+    async lastUses() {
+      const rows = await sql.selectFrom('last_uses').selectAll().execute();
+      return rows.map((row) => ({
+        principalId: row.principal_id,
+        action: row.action,
+        repository: row.repository,
+        atMs: row.at_ms,
+      }));
+    },
+  };
 }
 
 export function createRecordIndexWrites(write: Write<IndexTables>): RecordIndexWrites {
@@ -27,6 +38,7 @@ export function createRecordIndexWrites(write: Write<IndexTables>): RecordIndexW
       write(async (sql) => {
         await sql.deleteFrom('records').execute();
         await sql.deleteFrom('hours').execute();
+        await sql.deleteFrom('last_uses').execute();
       }),
   };
 }
@@ -122,6 +134,10 @@ async function append(sql: IndexSql, records: readonly IndexedRecord[]): Promise
   const leaves = rows.map(({ leaf }) => leaf);
   await sql.deleteFrom('records').where('leaf', 'in', leaves).execute();
   await sql.insertInto('records').values(rows).execute();
+  await noteUses(
+    sql,
+    records.map(({ record }) => record),
+  );
   for (const [hour, within] of Map.groupBy(rows, (row) => hourOf(row.time_ms))) {
     await widenHour(
       sql,
@@ -129,6 +145,29 @@ async function append(sql: IndexSql, records: readonly IndexedRecord[]): Promise
       within.map(({ leaf }) => leaf),
     );
   }
+}
+
+/** The records of one call that were allowed, as one row for each principal, action and repository. */
+async function noteUses(sql: IndexSql, records: readonly AccessRecord[]): Promise<void> {
+  const uses = new Map<string, { principal_id: string; action: string; repository: string; at_ms: number }>();
+  for (const record of records) {
+    const { principal, action, repository = '', outcome } = record;
+    if (outcome !== 'allowed' || principal === undefined || principal.id === '') continue;
+    const key = JSON.stringify([principal.id, action, repository]);
+    const at_ms = Math.max(timeOf(record), uses.get(key)?.at_ms ?? 0);
+    uses.set(key, { principal_id: principal.id, action, repository, at_ms });
+  }
+  if (uses.size === 0) return;
+  await sql
+    .insertInto('last_uses')
+    .values([...uses.values()])
+    .onConflict((conflict) =>
+      conflict
+        .columns(['principal_id', 'action', 'repository'])
+        .doUpdateSet({ at_ms: (eb) => eb.ref('excluded.at_ms') })
+        .whereRef('excluded.at_ms', '>', 'last_uses.at_ms'),
+    )
+    .execute();
 }
 
 /** A record whose time cannot be read stays findable by everything else. */

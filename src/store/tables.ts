@@ -233,8 +233,17 @@ interface HoursTable {
 }
 
 /** `audit-index.db` */
+interface LastUsesTable {
+  principal_id: string;
+  action: string;
+  /** Empty where the action is on none. */
+  repository: string;
+  at_ms: number;
+}
+
 export interface IndexTables {
   records: RecordsTable;
+  last_uses: LastUsesTable;
   hours: HoursTable;
 }
 

@@ -103,6 +103,12 @@ const EXAMPLES: readonly Example[] = [
     ...{ id: 'user.remove', method: 'delete', path: '/users/bob', status: 200, role: 'admin' },
     unknown: { path: '/users/bob', status: 404 },
   },
+  {
+    ...{ id: 'access.who-can', method: 'get', status: 200, role: 'maintainer' },
+    path: '/access/who-can?action=pull&repository=team%2Fapp',
+    unknown: { path: '/access/who-can?action=fly&repository=team%2Fapp', status: 400 },
+  },
+  { id: 'access.review', method: 'get', path: '/access/review?days=30', status: 200, role: 'admin' },
   { id: 'repository.list', method: 'get', path: '/repositories', status: 200 },
   { id: 'image.list', method: 'get', path: '/images?repository=team%2Fapp', status: 200, role: 'reader' },
   {

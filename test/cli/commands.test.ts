@@ -80,6 +80,21 @@ const COMMANDS: readonly {
     json: /"subject":\{"kind":"user","name":"carol"\}/,
   },
   {
+    args: ['access', 'who-can', 'push', 'team/app'],
+    text: /user +alice +developer +\*\* +user alice/,
+    json: /"principals":\[.*"name":"alice","because":\{/,
+  },
+  {
+    args: ['access', 'review', '--days', '30', '--unused'],
+    text: /user +carol +active +allow +puller +team\/\*\* +itself +20.* true/,
+    json: /"held":\[.*"lastUsed"|"isUnused":true/,
+  },
+  {
+    args: ['access', 'review', '--csv'],
+    text: /^"kind","name",.*\n[\s\S]*"user","alice","active","allow","developer","'?\*\*","itself","pull list /,
+    json: /"held"/,
+  },
+  {
     args: ['grant', 'remove', '--role', 'puller', '--on', 'team/**', '--user', 'carol'],
     text: /grant removed/,
     json: /"isRemoved":true/,

@@ -127,6 +127,25 @@ export function recordIndexContract(implementation: string, open: OpenStore): vo
       assert.deepEqual(await found({}), [0]);
     });
 
+    it('keeps when each principal last did what, where, of what was allowed', async () => {
+      const by = (id: string) => ({ principal: { kind: 'user', id, name: id, via: 'basic' } }) as const;
+      await index().append([
+        record(1, { ...by('u1'), repository: 'team/app' }),
+        record(5, { ...by('u1'), repository: 'team/app' }),
+        record(6, { ...by('u1'), repository: 'team/app', outcome: 'refused', status: 403 }),
+        record(7, { ...by('u2'), action: 'catalog' }),
+        record(8, { ...by('') }),
+        record(9),
+      ]);
+      await index().append([record(3, { ...by('u1'), repository: 'team/app' })]);
+      assert.deepEqual(await index().lastUses(), [
+        { principalId: 'u1', action: 'pull', repository: 'team/app', atMs: START_MS + 5000 },
+        { principalId: 'u2', action: 'catalog', repository: '', atMs: START_MS + 7000 },
+      ]);
+      await index().clear();
+      assert.deepEqual(await index().lastUses(), []);
+    });
+
     it('publishes nothing', async () => {
       await index().append([record(0)]);
       assert.deepEqual(bench().changes, []);

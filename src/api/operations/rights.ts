@@ -1,8 +1,7 @@
 import { z } from 'zod';
 import type { GrantPlace, NewGrant } from '../../auth/index.ts';
-import { type Grant, parseAction } from '../../roles/index.ts';
+import { parseAction } from '../../roles/index.ts';
 import {
-  type GrantShape,
   grantIdShape,
   grantRemovalShape,
   grantShape,
@@ -13,6 +12,7 @@ import {
 } from '../contract.ts';
 import { lacksToGive, lacksToTake, managesAll, visibleGrants } from '../delegation.ts';
 import { ApiProblem, operation } from '../operation.ts';
+import { printGrant } from '../print-grant.ts';
 
 /** Roles and grants. */
 export const rightsOperations = [
@@ -128,19 +128,5 @@ function toGrant(input: z.infer<typeof newGrantShape>): NewGrant {
     effect: input.effect,
     ...(input.from === undefined ? {} : { fromMs: Date.parse(input.from) }),
     ...(input.until === undefined ? {} : { untilMs: Date.parse(input.until) }),
-  };
-}
-
-function printGrant(grant: Grant): GrantShape {
-  return {
-    id: grant.id,
-    role: grant.role,
-    on: grant.pattern,
-    subject: { kind: grant.subject.kind, name: grant.subject.name },
-    effect: grant.effect,
-    ...(grant.fromMs === undefined ? {} : { from: new Date(grant.fromMs).toISOString() }),
-    ...(grant.untilMs === undefined ? {} : { until: new Date(grant.untilMs).toISOString() }),
-    ...(grant.createdAtMs === undefined ? {} : { since: new Date(grant.createdAtMs).toISOString() }),
-    ...(grant.givenBy === undefined ? {} : { givenBy: grant.givenBy }),
   };
 }

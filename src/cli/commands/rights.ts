@@ -50,8 +50,11 @@ export function addRightsCommands(program: Command, context: CommandContext): vo
   program
     .command('explain <principal> <action> <image>')
     .description('go through a decision step by step: explain alice pull team/app:1.4')
-    .action((principal: string, action: string, image: string, _options, command: Command) =>
-      withSession(command, context, (invocation) => explain(invocation, principal, action, image)),
+    .option('--scope <scope>', 'with a token for it: repository:team/app:pull')
+    .action((principal: string, action: string, image: string, { scope }: ExplainOptions, command: Command) =>
+      withSession(command, context, (invocation) =>
+        explain(invocation, { principal, action, scope, ...splitImage(image) }),
+      ),
     );
 }
 
@@ -134,8 +137,8 @@ async function listGrants({ client }: Invocation): Promise<Printed> {
         role,
         on,
         kind === 'anonymous' ? 'anonymous' : `${kind} ${name}`,
-        from,
         until,
+        from,
         since,
         givenBy,
       ];
@@ -143,20 +146,26 @@ async function listGrants({ client }: Invocation): Promise<Printed> {
   );
   return {
     value,
-    text: table(['ID', 'EFFECT', 'ROLE', 'ON', 'TO', 'FROM', 'UNTIL', 'SINCE', 'GIVEN BY'], rows),
+    text: table(['ID', 'EFFECT', 'ROLE', 'ON', 'TO', 'UNTIL', 'FROM', 'SINCE', 'GIVEN BY'], rows),
   };
 }
 
+interface ExplainOptions {
+  readonly scope?: string;
+}
+
 async function explain(
-  invocation: Invocation,
-  principal: string,
-  action: string,
-  image: string,
+  { client }: Invocation,
+  question: Readonly<Record<string, string | undefined>>,
 ): Promise<Printed> {
-  const { repository, reference } = splitImage(image);
-  const value = await invocation.client.get('/explain', { principal, action, repository, reference });
+  const value = await client.get('/explain', question);
   const steps = listIn(value, 'steps').map(
     ({ step, isPassed, text }) => `${isPassed ? 'yes' : 'NO '}  ${step}: ${text}`,
   );
-  return { value, text: [...steps, `=> ${value.isAllowed ? 'allowed' : 'refused'}`].join('\n') };
+  const grants = listIn(value, 'grants').map(
+    ({ id, effect, role, on, state, decides }) =>
+      `  ${decides ? '*' : ' '} ${effect} by grant ${id}, ${role} on ${on} (${state})`,
+  );
+  const matched = grants.length === 0 ? [] : ['grants about it:', ...grants];
+  return { value, text: [...matched, ...steps, `=> ${value.isAllowed ? 'allowed' : 'refused'}`].join('\n') };
 }

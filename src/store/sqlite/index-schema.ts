@@ -43,4 +43,17 @@ export const INDEX_MIGRATIONS: readonly Migration[] = [
       'create index records_by_request on records (request_id, leaf)',
     ],
   },
+  {
+    // Kept beside the records, since counting them all again for each access review would take minutes.
+    name: 'last uses',
+    statements: [
+      `create table last_uses (
+        principal_id text not null,
+        action text not null,
+        repository text not null,
+        at_ms integer not null,
+        primary key (principal_id, action, repository)
+      ) strict, without rowid`,
+    ],
+  },
 ];
