@@ -454,8 +454,44 @@ export const GUARDS: readonly Guard[] = [
   {
     guard: 'another history is told from this one',
     file: 'src/audit/verify.ts',
-    replace: 'leaves.damage ?? otherHistory(against, leaves)',
-    with: 'leaves.damage',
+    replace: 'if (await continues(subtrees, older, checkpoint)) continue;',
+    with: 'continue;',
+    tests: ['test/audit/tamper.test.ts'],
+  },
+  {
+    guard: 'A-05: a line is the one its tile was made of',
+    file: 'src/audit/bundles.ts',
+    replace: 'if (line === undefined || !leafHash(line).equals(expected)) return false;',
+    with: 'if (line === undefined) return false;',
+    tests: ['test/audit/tamper.test.ts'],
+  },
+  {
+    guard: "A-08: a writer's numbers have no hole within a range of bundles",
+    file: 'src/audit/bundles.ts',
+    replace: 'else if (name.seq !== run.last + 1) return false;',
+    with: 'else if (name.seq < 0) return false;',
+    tests: ['test/audit/since.test.ts'],
+  },
+  {
+    guard: "A-08: a writer's numbers have no hole between ranges of bundles",
+    file: 'src/audit/sound.ts',
+    replace: 'if (begins !== (numbers.get(writer) ?? 0) + 1) return undefined;',
+    with: 'if (begins < 0) return undefined;',
+    tests: ['test/audit/since.test.ts'],
+  },
+  {
+    guard: 'A-07: the bundles lead to the signed root',
+    file: 'src/audit/sound.ts',
+    replace: 'if (size > 0 && !foldRoot(roots.slice(0, full), rest)?.equals(root)) return false;',
+    with: '',
+    tests: ['test/audit/tamper.test.ts'],
+  },
+  {
+    guard: 'A-07: the tiles above are those of the bundles',
+    file: 'src/audit/sound.ts',
+    replace:
+      'if (!Buffer.concat(hashes).equals(bytes.subarray(0, hashes.length * HASH_BYTES))) return false;',
+    with: '',
     tests: ['test/audit/tamper.test.ts'],
   },
   // Content

@@ -12,8 +12,6 @@ export interface LeavesReport {
   readonly damage: Damage | undefined;
   /** Each writer's last number. */
   readonly numbers: ReadonlyMap<string, number>;
-  /** Root at the size asked for, when the walk passed it. */
-  readonly rootAtSize: TreeHash | undefined;
 }
 
 export interface LeavesQuery {
@@ -21,20 +19,21 @@ export interface LeavesQuery {
   readonly log: string;
   readonly node: string;
   readonly checkpoint: Checkpoint;
-  /** A size at which the root is wanted too. */
-  readonly size: number | undefined;
+  /** Records below this one were pruned: a multiple of 256, and each writer's last number there. */
+  readonly pruned: { readonly size: number; readonly numbers: ReadonlyMap<string, number> };
   readonly onProgress: (done: number) => void;
 }
 
 /**
- * Walks all records below a checkpoint once, in constant memory: each line against its hash in the tile, each tile
+ * The careful walk over all records below a checkpoint, which names what is wrong; in constant memory: each line against its hash in the tile, each tile
  * against the hash above it, the root against the checkpoint, each writer's numbers against each other.
  */
 export async function checkLeaves(query: LeavesQuery): Promise<LeavesReport> {
   const { log, checkpoint } = query;
   const walk = new Walk(query);
-  let next = readFiles(log, checkpoint.size, 0);
-  for (let first = 0; first < checkpoint.size; first += TILE_WIDTH) {
+  for (let first = 0; first < query.pruned.size; first += TILE_WIDTH) await walk.prunedBundle(first);
+  let next = readFiles(log, checkpoint.size, query.pruned.size);
+  for (let first = query.pruned.size; first < checkpoint.size; first += TILE_WIDTH) {
     const files = await next;
     // The disk works on the next bundle while this one is hashed.
     next = readFiles(log, checkpoint.size, first + TILE_WIDTH);
@@ -71,10 +70,9 @@ function readFiles(log: string, size: number, first: number): Promise<BundleFile
 class Walk {
   readonly #query: LeavesQuery;
   readonly #tree = createTree();
-  readonly #numbers = new Map<string, number>();
+  readonly #numbers: Map<string, number>;
   /** The stored tile last used at each level above the leaves. */
   readonly #stored = new Map<number, { readonly index: number; readonly hashes: readonly TreeHash[] }>();
-  #rootAtSize: TreeHash | undefined;
   /** First place where entries and tiles differ, and where they last differed. */
   #differs: Damage | undefined;
   #differsFile = '';
@@ -86,7 +84,14 @@ class Walk {
 
   constructor(query: LeavesQuery) {
     this.#query = query;
-    if (query.size === 0) this.#rootAtSize = this.#tree.root();
+    this.#numbers = new Map(query.pruned.numbers);
+  }
+
+  /** Of what was pruned only the hashes are left. */
+  async prunedBundle(first: number): Promise<void> {
+    const tile = { level: 0, index: first / TILE_WIDTH, width: TILE_WIDTH };
+    const bytes = (await readTile(this.#query.log, tile)) ?? Buffer.alloc(0);
+    await this.#append(this.#hashesOf(bytes, tile));
   }
 
   async bundle(first: number, width: number, files: BundleFiles): Promise<void> {
@@ -99,14 +104,15 @@ class Walk {
       this.#lastDifferent = first;
       if (this.#differs === undefined) await this.#differ({ first, width, lines, found, expected });
     }
+    for (const [k, line] of lines.entries()) this.#checkOrder(first + k, line);
+    await this.#append(found);
+  }
+
+  async #append(hashes: readonly TreeHash[]): Promise<void> {
     const filled: FullTile[] = [];
-    for (const [k, line] of lines.entries()) {
-      this.#checkOrder(first + k, line);
-      filled.push(...this.#tree.append(found[k] ?? Buffer.alloc(0)));
-      if (this.#tree.size === this.#query.size) this.#rootAtSize = this.#tree.root();
-    }
-    for (const { level, index: at, hashes } of filled)
-      await this.#checkAbove(level + 1, at, foldRoot(hashes));
+    for (const hash of hashes) filled.push(...this.#tree.append(hash));
+    for (const { level, index, hashes: row } of filled)
+      await this.#checkAbove(level + 1, index, foldRoot(row));
   }
 
   async #differ(bundle: {
@@ -165,7 +171,7 @@ class Walk {
   }
 
   report(): LeavesReport {
-    return { damage: this.#firstDamage(), numbers: this.#numbers, rootAtSize: this.#rootAtSize };
+    return { damage: this.#firstDamage(), numbers: this.#numbers };
   }
 
   #firstDamage(): Damage | undefined {

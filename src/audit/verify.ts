@@ -3,9 +3,12 @@ import { type Checkpoint, nodeOf, openCheckpoint } from './checkpoint.ts';
 import type { Damage } from './damage.ts';
 import { checkLeaves, type LeavesReport } from './leaves.ts';
 import { numbersBeyond } from './leftover.ts';
-import { CHECKPOINT_FILE, logDirectory, POSITIONS_FILE, readLogFile } from './log-files.ts';
+import { CHECKPOINT_FILE, LogDamaged, logDirectory, POSITIONS_FILE, readLogFile } from './log-files.ts';
 import { parseVerifierKey, type Verifier } from './note.ts';
+import { consistencyPath, isContinuation } from './paths.ts';
 import { openPositions } from './positions.ts';
+import { findSound } from './sound.ts';
+import { openSubtrees, type Subtrees } from './subtrees.ts';
 import { listSegments, type Segment } from './wal.ts';
 
 export interface VerifyOptions {
@@ -15,7 +18,14 @@ export interface VerifyOptions {
   readonly publicKey: string;
   /** A checkpoint that was kept elsewhere: the log must be this one or a continuation of it. */
   readonly against?: string;
-  /** Called after every 256 records. */
+  /**
+   * A checkpoint up to which this log was verified before: records below it are not read again, only that the log
+   * continues it.
+   */
+  readonly since?: string;
+  /** Threads to verify with. Default: one a core, and none besides this one for a small log. */
+  readonly threads?: number;
+  /** Called again and again; when something is wrong, from the beginning once more. */
   readonly onProgress?: (progress: { readonly done: number; readonly total: number }) => void;
 }
 
@@ -27,6 +37,8 @@ export interface VerifyReport {
   readonly origin: string;
   /** Records below the checkpoint; 0 when there is no valid one. */
   readonly size: number;
+  /** Records below this one were not read, since they were verified before. */
+  readonly from: number;
   /** Root hash in base64, as in the checkpoint. */
   readonly root: string;
   /** Durable records that no checkpoint covers yet. */
@@ -54,35 +66,76 @@ export async function verifyLog(options: VerifyOptions): Promise<VerifyReport> {
   const knownSize = await knownSizeOf(log, verifier);
   const opened = await openNewest(log, verifier);
   if ('damage' in opened) return broken(verifier.name, opened.damage);
-  const against = openAgainst(options.against, verifier, opened.checkpoint, knownSize);
-  if ('damage' in against) return report(opened.checkpoint, against.damage);
-  return verifyRecords(options, { checkpoint: opened.checkpoint, against: against.checkpoint, segments });
+  const { checkpoint } = opened;
+  const nothing = { checkpoint, against: undefined, since: undefined, segments };
+  const rollBack = findRollBack(checkpoint, knownSize);
+  if (rollBack !== undefined) return report(nothing, rollBack);
+  const against = openOlder(options.against, verifier, checkpoint);
+  if ('damage' in against) return report(nothing, against.damage);
+  const since = openOlder(options.since, verifier, checkpoint);
+  if ('damage' in since) return report(nothing, since.damage);
+  return verifyRecords(options, { ...nothing, against: against.checkpoint, since: since.checkpoint });
 }
 
-async function verifyRecords(
-  options: VerifyOptions,
-  known: {
-    readonly checkpoint: Checkpoint;
-    readonly against: Checkpoint | undefined;
-    readonly segments: ReadonlyMap<string, readonly Segment[]>;
-  },
-): Promise<VerifyReport> {
-  const { checkpoint, against, segments } = known;
+/** What the records are checked against. */
+interface Known {
+  readonly checkpoint: Checkpoint;
+  readonly against: Checkpoint | undefined;
+  readonly since: Checkpoint | undefined;
+  readonly segments: ReadonlyMap<string, readonly Segment[]>;
+}
+
+async function verifyRecords(options: VerifyOptions, known: Known): Promise<VerifyReport> {
+  const { checkpoint, segments } = known;
   const log = logDirectory(options.directory);
-  const node = nodeOf(checkpoint.origin);
-  const leaves = await checkLeaves({
-    log,
-    node,
-    checkpoint,
-    size: against?.size,
-    onProgress: (done) => options.onProgress?.({ done, total: checkpoint.size }),
-  });
-  const damage = leaves.damage ?? otherHistory(against, leaves);
-  if (damage !== undefined) return report(checkpoint, damage);
+  const { damage, numbers } = await checkRecords(options, known);
+  if (damage !== undefined) return report(known, damage);
+  const other = await findOtherHistory(log, known);
+  if (other !== undefined) return report(known, other);
   // Of a copy of `log/` alone nobody can tell whether its last entries were about to be signed.
   const beyond = segments.size === 0 ? new Map<string, number>() : await numbersBeyond(log, checkpoint.size);
-  const ahead = await checkAhead({ segments, node, numbers: leaves.numbers, beyond });
-  return { ...report(checkpoint, ahead.damage), waiting: ahead.waiting, tornBytes: ahead.tornBytes };
+  const ahead = await checkAhead({ segments, node: nodeOf(checkpoint.origin), numbers, beyond });
+  return { ...report(known, ahead.damage), waiting: ahead.waiting, tornBytes: ahead.tornBytes };
+}
+
+/** Quickly; where that finds something amiss, or a file that it needs is not there, record by record. */
+async function checkRecords(options: VerifyOptions, { checkpoint, since }: Known): Promise<LeavesReport> {
+  const common = {
+    log: logDirectory(options.directory),
+    node: nodeOf(checkpoint.origin),
+    checkpoint,
+    pruned: NOTHING_PRUNED,
+    onProgress: (done: number) => options.onProgress?.({ done, total: checkpoint.size }),
+  };
+  const numbers = await findSound({ ...common, from: since?.size ?? 0, threads: options.threads });
+  return numbers === undefined ? checkLeaves(common) : { damage: undefined, numbers };
+}
+
+const NOTHING_PRUNED = { size: 0, numbers: new Map<string, number>() };
+
+/** Damage when the log does not continue a checkpoint that is known. */
+async function findOtherHistory(
+  log: string,
+  { checkpoint, against, since }: Known,
+): Promise<Damage | undefined> {
+  const subtrees = openSubtrees(log, checkpoint.size);
+  for (const older of [since, against]) {
+    if (older === undefined) continue;
+    if (await continues(subtrees, older, checkpoint)) continue;
+    const message = `the first ${older.size} records are not those of the checkpoint to compare with: another history`;
+    return { kind: 'older-copy', message, index: 0 };
+  }
+  return undefined;
+}
+
+async function continues(subtrees: Subtrees, older: Checkpoint, newer: Checkpoint): Promise<boolean> {
+  try {
+    return isContinuation(older, newer, await consistencyPath(subtrees, older.size, newer.size));
+  } catch (error) {
+    // Only below `since`, where tiles were not read before: what is not there shows nothing.
+    if (error instanceof LogDamaged) return false;
+    throw error;
+  }
 }
 
 async function knownSizeOf(log: string, verifier: Verifier): Promise<number> {
@@ -102,43 +155,34 @@ async function openNewest(log: string, verifier: Verifier): Promise<Opened> {
   };
 }
 
-function openAgainst(
-  text: string | undefined,
-  verifier: Verifier,
-  newest: Checkpoint,
-  knownSize: number,
-): { readonly checkpoint: Checkpoint | undefined } | { readonly damage: Damage } {
-  if (knownSize > newest.size) {
-    const message = `the log has ${newest.size} records by its checkpoint and signed that it had ${knownSize}`;
-    return { damage: { kind: 'older-copy', message, index: newest.size } };
-  }
+function findRollBack(newest: Checkpoint, knownSize: number): Damage | undefined {
+  if (knownSize <= newest.size) return undefined;
+  const message = `the log has ${newest.size} records by its checkpoint and signed that it had ${knownSize}`;
+  return { kind: 'older-copy', message, index: newest.size };
+}
+
+type Older = { readonly checkpoint: Checkpoint | undefined } | { readonly damage: Damage };
+
+/** A checkpoint that was kept elsewhere, which the log must not be older than. */
+function openOlder(text: string | undefined, verifier: Verifier, newest: Checkpoint): Older {
   if (text === undefined) return { checkpoint: undefined };
   const checkpoint = openCheckpoint(text, verifier);
   if (checkpoint === undefined) {
-    return {
-      damage: {
-        kind: 'checkpoint',
-        message: `the checkpoint to compare with is not one that ${verifier.name} signed`,
-      },
-    };
+    const message = `the checkpoint to compare with is not one that ${verifier.name} signed`;
+    return { damage: { kind: 'checkpoint', message } };
   }
   if (checkpoint.size <= newest.size) return { checkpoint };
   const message = `the log has ${newest.size} records and had ${checkpoint.size} before: an older copy was put back`;
   return { damage: { kind: 'older-copy', message, index: newest.size } };
 }
 
-function otherHistory(against: Checkpoint | undefined, leaves: LeavesReport): Damage | undefined {
-  if (against === undefined || leaves.rootAtSize?.equals(against.root)) return undefined;
-  const message = `the first ${against.size} records are not those of the checkpoint to compare with: another history`;
-  return { kind: 'older-copy', message, index: 0 };
-}
-
-function report(checkpoint: Checkpoint, damage: Damage | undefined): VerifyReport {
+function report({ checkpoint, since }: Known, damage: Damage | undefined): VerifyReport {
   const { origin, size, root } = checkpoint;
-  const head = { origin, size, root: root.toString('base64'), waiting: 0, tornBytes: 0 };
+  const from = since?.size ?? 0;
+  const head = { origin, size, from, root: root.toString('base64'), waiting: 0, tornBytes: 0 };
   return damage === undefined ? { isClean: true, ...head } : { isClean: false, damage, ...head };
 }
 
 function broken(origin: string, damage: Damage): VerifyReport {
-  return { isClean: false, damage, origin, size: 0, root: '', waiting: 0, tornBytes: 0 };
+  return { isClean: false, damage, origin, size: 0, from: 0, root: '', waiting: 0, tornBytes: 0 };
 }

@@ -6,6 +6,8 @@ export interface Output {
   line(text: string): void;
   /** Progress and advice: standard error. */
   note(text: string): void;
+  /** One line on the terminal that the next one takes the place of; an empty text removes it. Absent: no terminal. */
+  progress?(text: string): void;
   /** Resolves when more may be printed; absent where nothing can pile up. */
   drained?(): Promise<void>;
 }
@@ -13,6 +15,9 @@ export interface Output {
 export const processOutput: Output = {
   line: (text) => process.stdout.write(`${text}\n`),
   note: (text) => process.stderr.write(`${text}\n`),
+  ...(process.stderr.isTTY
+    ? { progress: (text: string) => void process.stderr.write(`\r${text}\u001b[K`) }
+    : {}),
   drained: async () => {
     if (process.stdout.writableNeedDrain) await once(process.stdout, 'drain');
   },

@@ -108,6 +108,16 @@ describe('a command where no server runs', function () {
       assert.doesNotMatch(stdout, /believed/);
     });
 
+    it('since a checkpoint says what it did not read, and takes a number of threads', async () => {
+      const checkpoint = join(server.data, 'audit/log/checkpoint');
+      const { code, stdout } = await verify('--since', checkpoint, '--threads', '2');
+      assert.equal(code, 0);
+      assert.match(stdout, /it continues the checkpoint in .*, and the \d+ records below that were not read/);
+      const wrong = await verify('--threads', 'all');
+      assert.equal(wrong.code, 2);
+      assert.match(wrong.stderr, /--threads all: a whole number from 1 to 256/);
+    });
+
     it('says when it believed the key beside the log, which whoever made a false log would have exchanged', async () => {
       assert.match((await verify()).stdout, /^the public key beside it was believed$/m);
     });

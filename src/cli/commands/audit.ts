@@ -1,14 +1,13 @@
 import type { Command } from 'commander';
-import { type Damage, verifyLog } from '../../audit/index.ts';
-import { asRecord, CommandFailed, listIn } from '../client.ts';
-import { readText } from '../input.ts';
-import { plainJson, plainText, table } from '../output.ts';
+import { asRecord, listIn } from '../client.ts';
+import { table } from '../output.ts';
 import { type Invocation, type Printed, withSession } from '../run-command.ts';
 import type { CommandContext } from '../session.ts';
 import { addExportCommands } from './audit-export.ts';
-import { instantOf, type LogOptions, locate } from './audit-place.ts';
+import { instantOf } from './audit-place.ts';
 import { addProofCommands } from './audit-proofs.ts';
 import { addReportCommand } from './audit-report.ts';
+import { addVerifyCommand } from './audit-verify.ts';
 
 interface SearchOptions {
   readonly user?: string;
@@ -24,10 +23,7 @@ interface SearchOptions {
   readonly limit: string;
 }
 
-/** Progress is printed after so many records. */
-const PROGRESS_RECORDS = 256 * 100;
-
-/** `audit search`, `audit verify`, and what the files beside this one add. */
+/** `audit search`, and what the files beside this one add. */
 export function addAuditCommands(program: Command, context: CommandContext): void {
   const audit = program.command('audit').description('the access log: search it, verify it');
   audit
@@ -53,24 +49,7 @@ export function addAuditCommands(program: Command, context: CommandContext): voi
     .action((options: SearchOptions, command: Command) =>
       withSession(command, context, (invocation) => search(invocation, options)),
     );
-  audit
-    .command('verify')
-    .description(
-      'check every record, tile and checkpoint; exit code 1 and the first bad record on any damage',
-    )
-    .option('--against <file>', 'a checkpoint that was kept elsewhere: finds an older copy put back')
-    .option(
-      '--log <directory>',
-      "a copied log instead of the server's: the folder that holds `log` and `wal`",
-    )
-    .option('--public-key <file>', "the log's public key; default: the one in the log's folder")
-    .addHelpText(
-      'after',
-      '\nReads files alone: it needs no server and trusts none. Keep copies of DATA/audit/log/checkpoint elsewhere;' +
-        '\nonly they find a log that was replaced as a whole.' +
-        '\n\nExample:\n  dockgate audit verify --log /mnt/copy/audit --against /safe/checkpoint-2026-11-24',
-    )
-    .action((options: VerifyOptions, command: Command) => verify(options, command, context));
+  addVerifyCommand(audit, context);
   addProofCommands(audit, context);
   addExportCommands(audit, context);
   addReportCommand(audit, context);
@@ -119,45 +98,4 @@ function whyOf({
 function isoOf(option: string, text: string | undefined): string | undefined {
   const atMs = instantOf(option, text);
   return atMs === undefined ? undefined : new Date(atMs).toISOString();
-}
-
-interface VerifyOptions extends LogOptions {
-  readonly against?: string;
-}
-
-/** Reads the files alone: it needs no server and trusts none. */
-async function verify(options: VerifyOptions, command: Command, context: CommandContext): Promise<void> {
-  const { directory, publicKey, isJson } = locate(options, command);
-  const against = options.against === undefined ? {} : { against: readText(options.against) };
-  const report = await verifyLog({
-    directory,
-    publicKey,
-    ...against,
-    onProgress: ({ done, total }) => {
-      if (done % PROGRESS_RECORDS === 0) context.output.note(`verified ${done} of ${total} records`);
-    },
-  });
-  if (isJson) context.output.line(plainJson(report));
-  if (report.damage) throw new CommandFailed(`the log is damaged: ${printDamage(report.damage)}`);
-  if (!isJson) {
-    context.output.line(
-      `the log is whole: ${report.size} records of ${plainText(report.origin)} under the checkpoint, ` +
-        `${report.waiting} durable and waiting for the next one`,
-    );
-    // What was believed, so that nobody takes the weaker proof for the stronger one.
-    const continues =
-      options.against === undefined ? [] : [`it continues the checkpoint in ${options.against}`];
-    const believed = options.publicKey === undefined ? ['the public key beside it was believed'] : [];
-    const notes = [...continues, ...believed];
-    if (notes.length > 0) context.output.line(plainText(notes.join('; ')));
-  }
-}
-
-function printDamage({ message, index, writer, seq, id }: Damage): string {
-  if (index === undefined) return message;
-  const about = { record: index, writer, seq, id };
-  const known = Object.entries(about).flatMap(([name, value]) =>
-    value === undefined ? [] : [`${name} ${value}`],
-  );
-  return `${message} (${known.join(', ')})`;
 }
