@@ -545,6 +545,20 @@ export const GUARDS: readonly Guard[] = [
     with: 'value !== undefined && name !== ENVIRONMENT_PREFIX',
     tests: ['test/config/load.test.ts'],
   },
+  {
+    guard: 'a mirror of another registry takes no push',
+    file: 'src/gateway/push-manifest.ts',
+    replace: 'if (located.isReadOnly) {',
+    with: 'if (located.isReadOnly && tags.length > 99) {',
+    tests: ['test/gateway/mirror.test.ts'],
+  },
+  {
+    guard: 'rights apply to the name that a mirror gives',
+    file: 'src/gateway/decide.ts',
+    replace: 'const route = isRefusal(mirrored) ? asked : mirrored.route;',
+    with: 'const route = asked;',
+    tests: ['test/gateway/mirror.test.ts'],
+  },
   // Between processes
   {
     guard: 'a verdict from Redis is ours',

@@ -36,6 +36,8 @@ export interface ApiParts {
 
 /** Port: what the API asks of the registries behind the gateway. */
 export interface Registries {
+  /** The repository that a client means by a plain name: a default mirror puts its prefix before it. */
+  nameOf(repository: Repository): Repository;
   resolve(repository: Repository, reference: Reference): Promise<Digest | undefined>;
   health(): Promise<
     readonly {

@@ -1,10 +1,10 @@
 import type { Request, RequestHandler } from 'express';
 import { type Authentication, authorizationOf, type Identity } from '../auth/index.ts';
 import { sourceOf } from '../limits/index.ts';
-import { errorBody, type Refusal, refuse } from '../oci/index.ts';
+import { errorBody, parseRepository, type Refusal, refuse } from '../oci/index.ts';
 import { parseScopes, printScope, type Scope } from '../roles/index.ts';
 import { peerAddress } from './identify.ts';
-import type { ApiOptions, ApiParts } from './parts.ts';
+import type { ApiOptions, ApiParts, Registries } from './parts.ts';
 import { type Exchange, entryOf, type RecordFacts } from './record.ts';
 import { failRequest } from './refuse-request.ts';
 
@@ -146,7 +146,8 @@ async function issue(
 ): Promise<void> {
   const { options, parts, response } = exchange;
   const { principal } = identity;
-  const scopes = await parts.directory.scopesFor(identity, requested);
+  const meant = requested.map((scope) => named(scope, parts.registries));
+  const scopes = await parts.directory.scopesFor(identity, meant);
   const issued = await parts.tokens.issue({ principal, scopes, provedAtMs: identity.provedAtMs });
   const scope = scopes.map(printScope).join(' ');
   // For a password alone: a robot's secret is revocable already, and podman refuses to sign in beside one.
@@ -165,6 +166,12 @@ async function issue(
     scope,
     ...(refreshToken === undefined ? {} : { refresh_token: refreshToken.token }),
   });
+}
+
+/** The name that the gateway will judge by. A client composes the scope from the name it knows. */
+function named(scope: Scope, registries: Pick<Registries, 'nameOf'>): Scope {
+  const repository = scope.type === 'repository' ? parseRepository(scope.name) : undefined;
+  return repository ? { ...scope, name: registries.nameOf(repository) } : scope;
 }
 
 async function refuseToken(

@@ -24,6 +24,9 @@ export function openSources(
     return createSources([{ prefix: '', source: createOrigin(origin, parts) }]);
   }
   return createSources(
-    config.upstreams.map(({ prefix, ...upstream }) => ({ prefix, source: createUpstream(upstream, parts) })),
+    config.upstreams.map(({ prefix, access, mirrors, isMirrorDefault, ...upstream }) => ({
+      ...{ prefix, mirrors, isMirrorDefault, isReadOnly: access === 'pull' },
+      source: createUpstream(upstream, parts),
+    })),
   );
 }

@@ -4,6 +4,7 @@ import type { Sources } from '../gateway/index.ts';
 /** What the API asks of the registries behind the gateway. */
 export function createRegistries(sources: Sources): Registries {
   return {
+    nameOf: (repository) => sources.nameOf(repository) ?? repository,
     async resolve(repository, reference) {
       const located = sources.locate(repository);
       if (!located) return undefined;

@@ -63,6 +63,21 @@ const upstream = section('A registry behind the gateway.', {
     ...oneOf('password', 'refresh-token', 'entra-token'),
     default: 'password',
   }),
+  access: setting({
+    doc: '`pull`: pushes and deletes are refused here, whatever a role grants.',
+    ...oneOf('full', 'pull'),
+    default: 'full',
+  }),
+  mirrors: setting({
+    doc: 'Registries in whose place it answers clients that use dockgate as a mirror and name the registry (containerd): `docker.io`.',
+    ...texts('hosts such as docker.io or reg.corp:5000', isHost),
+    default: [],
+  }),
+  mirrorDefault: setting({
+    doc: 'It takes the names that no prefix takes and puts its own before them: for `registry-mirrors` of docker.',
+    ...flag(),
+    default: false,
+  }),
   caFile: optionalSetting({
     doc: "Certificates (PEM) that are trusted for this upstream in place of the system's.",
     ...path,
@@ -303,6 +318,10 @@ function readCommand(value: RawValue): readonly string[] | undefined {
   const isText = (item: unknown): item is string =>
     typeof item === 'string' && item !== '' && !item.includes('\0');
   return value.every(isText) ? value : undefined;
+}
+
+function isHost(value: string): boolean {
+  return /^[a-z0-9]+(?:[.-][a-z0-9]+)*(?::\d{1,5})?$/.test(value);
 }
 
 function isPrefix(value: string): boolean {

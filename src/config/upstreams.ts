@@ -7,9 +7,11 @@ import { exclusive, type Problem, type Secrets } from './secrets.ts';
 type Upstream = Settings['upstreams'][number];
 
 /** A registry behind the gateway, after every check. */
-export interface UpstreamConfig extends Pick<Upstream, 'url' | 'tokenRealms' | 'redirectOrigins'> {
+export interface UpstreamConfig
+  extends Pick<Upstream, 'url' | 'access' | 'mirrors' | 'tokenRealms' | 'redirectOrigins'> {
   /** Empty, or ends in `/`. */
   readonly prefix: string;
+  readonly isMirrorDefault: boolean;
   readonly username?: string;
   readonly password?: string;
   /** Absolute; held a password when the configuration was read. */
@@ -56,6 +58,29 @@ export function upstreamProblems(settings: Settings, upstream: Upstream, index: 
   if (settings.upstreams.findIndex((other) => prefixOf(other) === prefix) !== index) {
     problems.push({ path: [...path, 'prefix'], message: 'another upstream has the same prefix' });
   }
+  return [...problems, ...mirrorProblems(settings, upstream, index)];
+}
+
+/** Each name must have one meaning. */
+function mirrorProblems(settings: Settings, upstream: Upstream, index: number): readonly Problem[] {
+  const path = ['upstreams', index];
+  const earlier = settings.upstreams.slice(0, index);
+  const problems: Problem[] = [];
+  const twice = upstream.mirrors.find((host) => earlier.some(({ mirrors }) => mirrors.includes(host)));
+  if (twice !== undefined) {
+    problems.push({ path: [...path, 'mirrors'], message: `another upstream mirrors ${twice} as well` });
+  }
+  if (!upstream.mirrorDefault) return problems;
+  const at = [...path, 'mirrorDefault'];
+  if (earlier.some(({ mirrorDefault }) => mirrorDefault)) {
+    problems.push({ path: at, message: 'another upstream is the default already' });
+  }
+  if (settings.upstreams.some((other) => prefixOf(other) === '')) {
+    problems.push({
+      path: at,
+      message: 'has no meaning beside an upstream without prefix, which takes every name',
+    });
+  }
   return problems;
 }
 
@@ -70,7 +95,8 @@ export async function toUpstream(
   secrets: Secrets,
   { directory, environment }: { readonly directory: string; readonly environment: Environment },
 ): Promise<UpstreamConfig> {
-  const { url, username, password, passwordCommand, tokenRealms, redirectOrigins } = upstream;
+  const { url, access, mirrors, username, password, passwordCommand, tokenRealms, redirectOrigins } =
+    upstream;
   const path = ['upstreams', index];
   const where = (key: string) => secrets.where([...path, key]);
   const absolute = (file: string | undefined) => (file === undefined ? undefined : resolve(directory, file));
@@ -85,7 +111,15 @@ export async function toUpstream(
     certFile === undefined ? undefined : await readCertificates(certFile, where('clientCertFile'));
   const clientKey = keyFile === undefined ? undefined : await readSecretFile(keyFile, where('clientKeyFile'));
   return {
-    ...{ url, tokenRealms, redirectOrigins, prefix: prefixOf(upstream) },
+    ...{
+      url,
+      access,
+      mirrors,
+      tokenRealms,
+      redirectOrigins,
+      isMirrorDefault: upstream.mirrorDefault,
+      prefix: prefixOf(upstream),
+    },
     passwordLifetimeMs: upstream.passwordLifetime,
     credentialKind: upstream.credential,
     ...(username === undefined ? {} : { username }),

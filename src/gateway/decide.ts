@@ -6,6 +6,7 @@ import type { Call } from './call.ts';
 import { challenge } from './challenge.ts';
 import { dispatch } from './dispatch.ts';
 import type { Exchange } from './exchange.ts';
+import { throughMirror } from './mirror.ts';
 import type { GatewayOptions, GatewayParts } from './parts.ts';
 import { type DecisionFacts, deny, type Plan } from './plan.ts';
 import { repeatedHeader } from './request.ts';
@@ -25,8 +26,10 @@ export async function decide(
   const { request } = exchange;
   const malformed = malformedRequest(request);
   if (malformed) return deny({ action: 'request', reason: 'request.invalid' }, malformed);
-  const route = parseRoute(request.url ?? '');
-  if (isRefusal(route)) return deny({ action: 'request', reason: 'request.invalid' }, route);
+  const asked = parseRoute(request.url ?? '');
+  if (isRefusal(asked)) return deny({ action: 'request', reason: 'request.invalid' }, asked);
+  const mirrored = throughMirror(asked, parts.sources);
+  const route = isRefusal(mirrored) ? asked : mirrored.route;
 
   exchange.facts = askedFor(route);
 
@@ -43,6 +46,8 @@ export async function decide(
     );
   }
   exchange.identity = proved.identity;
+  if (isRefusal(mirrored)) return deny({ ...exchange.facts, reason: 'mirror.unknown' }, mirrored);
+  if (mirrored.namespace !== undefined) exchange.response.setHeader('oci-namespace', mirrored.namespace);
   if (route.kind === 'base' && proved.identity.via === 'anonymous') {
     const headers = challenge(exchange.baseUrl, options.service);
     const message = 'dockgate: sign in first (docker login, podman login)';
@@ -53,8 +58,8 @@ export async function decide(
   }
   const { id, address, userAgent, baseUrl, startedAtMs } = exchange;
   const method = request.method ?? '';
-  const asked = { id, request, method, route, address, userAgent, baseUrl, startedAtMs };
-  return dispatch({ ...asked, ...call, identity: proved.identity }, parts, options);
+  const known = { id, request, method, route, address, userAgent, baseUrl, startedAtMs };
+  return dispatch({ ...known, ...call, identity: proved.identity }, parts, options);
 }
 
 /** Requests that two parsers could read differently, refused before anything is decided. @see threats chapter 0, T-37 */

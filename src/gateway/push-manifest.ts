@@ -20,7 +20,7 @@ import { type CallOf, header } from './call.ts';
 import { keepManifest } from './load.ts';
 import type { GatewayOptions, GatewayParts } from './parts.ts';
 import { allow, type DecisionFacts, deny, type Plan } from './plan.ts';
-import type { Located } from './sources.ts';
+import { type Located, readOnlyRefusal } from './sources.ts';
 
 interface Pushed {
   readonly repository: Repository;
@@ -58,6 +58,9 @@ export async function planManifestPush(
 
   const located = parts.sources.locate(repository);
   if (!located) return deny({ ...facts, reason: 'name.unknown' }, noRegistry(repository));
+  if (located.isReadOnly) {
+    return deny({ ...facts, reason: 'upstream.read-only' }, readOnlyRefusal(repository));
+  }
   const read = await readManifest(call);
   if (isRefusal(read)) return deny({ ...facts, reason: 'manifest.invalid' }, read);
   const digest = digestOf(read.bytes, reference.kind === 'digest' ? algorithmOf(reference.digest) : 'sha256');

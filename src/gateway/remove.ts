@@ -7,7 +7,7 @@ import { allow, type DecisionFacts, deny, type Plan } from './plan.ts';
 import { blobUnknown } from './pull-blob.ts';
 import { manifestUnknown } from './pull-manifest.ts';
 import { noRegistry } from './push-manifest.ts';
-import type { Located } from './sources.ts';
+import { type Located, readOnlyRefusal } from './sources.ts';
 
 /**
  * DELETE of a tag, a manifest or a blob. The same right for all three, by tag and by digest.
@@ -30,6 +30,9 @@ export async function planRemoval(
   if (checked.refusal) return deny({ ...facts, reason: checked.reason ?? 'refused' }, checked.refusal);
   const located = parts.sources.locate(repository);
   if (!located) return deny({ ...facts, reason: 'name.unknown' }, noRegistry(repository));
+  if (located.isReadOnly) {
+    return deny({ ...facts, reason: 'upstream.read-only' }, readOnlyRefusal(repository));
+  }
   if (!(await isThere(call, parts, located))) {
     return deny({ ...facts, reason: 'reference.unknown' }, unknown(call));
   }

@@ -1,5 +1,6 @@
 import {
   type Digest,
+  isRefusal,
   parseDigest,
   parseReference,
   parseRepository,
@@ -15,6 +16,12 @@ import {
 export type Route =
   | { readonly kind: 'base' }
   | { readonly kind: 'catalog'; readonly query: Query }
+  | (InRepository & {
+      /** The registry in whose place the client asks us (`ns`), as it wrote it. */
+      readonly namespace?: string;
+    });
+
+type InRepository =
   | { readonly kind: 'tags'; readonly repository: Repository; readonly query: Query }
   | {
       readonly kind: 'manifest';
@@ -64,7 +71,10 @@ export function parseRoute(target: string): Route | Refusal {
   if (path === undefined) return badName('the path holds characters that no repository, tag or digest has');
   const query = parseQuery(mark < 0 ? '' : target.slice(mark + 1));
   if (query === undefined) return refuse('UNSUPPORTED', 'dockgate: malformed query', { status: 400 });
-  return routeOf(path === '/v2' ? '' : path.slice('/v2/'.length), query);
+  const route = routeOf(path === '/v2' ? '' : path.slice('/v2/'.length), query);
+  const namespace = queryValue(query, 'ns');
+  if (namespace === undefined || isRefusal(route) || !('repository' in route)) return route;
+  return { ...route, namespace };
 }
 
 function decodePath(raw: string): string | undefined {

@@ -19,7 +19,7 @@ import { allow, type DecisionFacts, deny, type Plan } from './plan.ts';
 import { isServedPending } from './pull-blob.ts';
 import { noRegistry } from './push-manifest.ts';
 import { queryValue } from './route.ts';
-import type { Located } from './sources.ts';
+import { type Located, readOnlyRefusal } from './sources.ts';
 import type { UploadSession } from './upload-session.ts';
 
 const SESSION_LIFE_MS = 24 * 60 * 60 * 1000;
@@ -85,6 +85,9 @@ async function beginUpload(
   if (checked.refusal) return deny({ ...facts, reason: checked.reason ?? 'refused' }, checked.refusal);
   const located = parts.sources.locate(repository);
   if (!located) return deny({ ...facts, reason: 'name.unknown' }, noRegistry(repository));
+  if (located.isReadOnly) {
+    return deny({ ...facts, reason: 'upstream.read-only' }, readOnlyRefusal(repository));
+  }
   return { repository, located, facts };
 }
 

@@ -27,11 +27,12 @@ import {
   systemRandom,
 } from '../../src/base/index.ts';
 import { createAttemptCounter, DEFAULT_ATTEMPT_OPTIONS } from '../../src/limits/index.ts';
-import type { Digest } from '../../src/oci/index.ts';
+import type { Digest, Repository } from '../../src/oci/index.ts';
 import type { GrantSubject } from '../../src/roles/index.ts';
 import { openStoreWrites } from '../../src/store/index.ts';
 import { createVerdicts } from '../../src/verdicts/index.ts';
 import { basic, FAST_HASH } from '../auth/fixtures.ts';
+import { repositoryOf } from '../contracts/source-bench.ts';
 import { digestOf, image, repository, tag } from '../contracts/store-bench.ts';
 
 const SERVICE = 'dockgate';
@@ -63,6 +64,9 @@ function createMemoryAudit() {
 }
 
 export type ApiLab = Awaited<ReturnType<typeof openApiLab>>;
+
+/** What a default mirror would name anew. */
+const MIRRORED = new Map<string, Repository>([['plain', repositoryOf('team/app')]]);
 
 /** The API over the real store, the real auth room and real verdicts; only the log and the registries are doubles. */
 export async function openApiLab(fixed?: Identity) {
@@ -135,6 +139,7 @@ export async function openApiLab(fixed?: Identity) {
       facts: store.facts,
       records: store.recordIndex,
       registries: {
+        nameOf: (repository) => MIRRORED.get(repository) ?? repository,
         resolve: async (repository, reference) =>
           reference.kind === 'tag'
             ? store.links.findTag(repository, reference.tag)

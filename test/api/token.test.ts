@@ -78,6 +78,11 @@ describe('the token endpoint', () => {
       assert.deepEqual(accessOf(nothing.body.token), []);
     });
 
+    it('names the repository that a plain name means at a default mirror, and looks up the rights on that', async () => {
+      const { body } = await get('scope=repository:plain:pull');
+      assert.deepEqual(accessOf(body.token), [{ type: 'repository', name: 'team/app', actions: ['pull'] }]);
+    });
+
     it('is a probe of the sign-in without a scope', async () => {
       assert.deepEqual(accessOf((await get('service=dockgate')).body.token), []);
     });
