@@ -2,8 +2,10 @@ import type { Operation } from './operation.ts';
 import { accessOperations } from './operations/access.ts';
 import { imageOperations } from './operations/images.ts';
 import { oversightOperations } from './operations/oversight.ts';
+import { ownOperations } from './operations/own.ts';
 import { peopleOperations } from './operations/people.ts';
 import { policyOperations } from './operations/policies.ts';
+import { registryOperations } from './operations/registry.ts';
 import { rightsOperations } from './operations/rights.ts';
 import { robotOperations } from './operations/robots.ts';
 
@@ -11,10 +13,12 @@ import { robotOperations } from './operations/robots.ts';
 export function allOperations(version: string): readonly Operation[] {
   return [
     ...peopleOperations,
+    ...ownOperations,
     ...robotOperations,
     ...rightsOperations,
     ...accessOperations,
     ...imageOperations,
+    ...registryOperations,
     ...policyOperations,
     ...oversightOperations(version),
   ];

@@ -10,7 +10,7 @@ import type {
   TokenIssuer,
 } from '../auth/index.ts';
 import type { Clock, Logger, Random } from '../base/index.ts';
-import type { LinkReads } from '../content/index.ts';
+import type { Content, Inventory, LinkReads, LinkWrites } from '../content/index.ts';
 import type { Digest, Reference, Repository } from '../oci/index.ts';
 import type { FactReads, FactWrites, ScanRequests, Verdicts } from '../verdicts/index.ts';
 
@@ -23,6 +23,9 @@ export interface ApiParts {
   readonly keys: KeyRing;
   readonly accounts: AccountReads & AccountWrites;
   readonly links: LinkReads;
+  readonly linkWrites: Pick<LinkWrites, 'sweepPending' | 'unowned'>;
+  readonly inventory: Inventory;
+  readonly content: Content;
   readonly facts: FactReads & FactWrites;
   readonly verdicts: Verdicts;
   readonly scans: ScanRequests;

@@ -131,6 +131,7 @@ export async function openHouse(
       ...base,
       accounts: store.accounts,
       links: store.links,
+      inventory: store.inventory,
       linkWrites: store.links,
       facts: store.facts,
       manifests: store.manifests,

@@ -1,13 +1,11 @@
-import { type Clock, HOUR_MS, type Logger, MINUTE_MS } from '../base/index.ts';
-import { type Content, collectGarbage, sweepTemporary } from '../content/index.ts';
+import { type Clock, type Logger, MINUTE_MS } from '../base/index.ts';
+import { type Content, collectGarbage, GARBAGE_AGE_MS, sweepTemporary } from '../content/index.ts';
 import { sweepUploads } from '../origin/index.ts';
 import type { StoreWrites } from '../store/index.ts';
 import type { NodeConfig } from './node-config.ts';
 import type { Paths } from './paths.ts';
 
 const EVERY_MS = 10 * MINUTE_MS;
-/** Younger content may belong to a push whose link is not committed yet. */
-const GRACE_MS = HOUR_MS;
 
 /**
  * What must be tidied up as time goes by: uploads and pending links that are over, unfinished files, and content that
@@ -28,9 +26,9 @@ export function keepHouse(
     const nowMs = parts.clock.nowMs();
     const links = await parts.store.links.sweepPending(nowMs);
     const uploads = await sweepUploads(paths.uploads, nowMs - config.limits.pendingMs);
-    await sweepTemporary(paths.content, nowMs - GRACE_MS);
+    await sweepTemporary(paths.content, nowMs - GARBAGE_AGE_MS);
     const { count, bytes } = await collectGarbage(
-      { beforeMs: nowMs - GRACE_MS, isDryRun: false },
+      { beforeMs: nowMs - GARBAGE_AGE_MS, isDryRun: false },
       { content: parts.content, linkWrites: parts.store.links },
     );
     if (links + uploads + count > 0) {

@@ -16,7 +16,7 @@ import {
   openKeyRing,
 } from '../auth/index.ts';
 import type { Changes, Clock, Logger, Random } from '../base/index.ts';
-import type { Content, LinkReads, LinkWrites } from '../content/index.ts';
+import type { Content, Inventory, LinkReads, LinkWrites } from '../content/index.ts';
 import { createGateway, createUploadSessions, type Gateway, type Sources } from '../gateway/index.ts';
 import type { Metrics } from '../telemetry/index.ts';
 import {
@@ -36,6 +36,7 @@ import { createRegistries } from './registries.ts';
 export interface SurfaceParts {
   readonly accounts: AccountReads & AccountWrites;
   readonly links: LinkReads;
+  readonly inventory: Inventory;
   readonly linkWrites: LinkWrites;
   readonly facts: FactReads & FactWrites;
   readonly manifests: ManifestReads;

@@ -68,6 +68,7 @@ await runChild(async ({ config, version, name }, closing) => {
       attempts: createRemoteAttempts(rpc, attemptOptions(config), { clock }),
       scans: createRemoteScans(rpc, scannerNames(config)),
       links: reads.links,
+      inventory: reads.inventory,
       manifests: reads.manifests,
       records: reads.recordIndex,
       memory: memory?.verdicts,

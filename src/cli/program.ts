@@ -5,6 +5,7 @@ import { addConfigCommands } from './commands/config.ts';
 import { addImageCommands } from './commands/images.ts';
 import { addPeopleCommands } from './commands/people.ts';
 import { addPolicyCommands } from './commands/policies.ts';
+import { addRegistryCommands } from './commands/registry.ts';
 import { addRightsCommands } from './commands/rights.ts';
 import { addServiceCommands } from './commands/service.ts';
 import { addSignInCommands } from './commands/sign-in.ts';
@@ -44,6 +45,7 @@ export function createProgram(version: string, context: CommandContext): Command
   addRightsCommands(program, context);
   addAccessCommands(program, context);
   addImageCommands(program, context);
+  addRegistryCommands(program, context);
   addPolicyCommands(program, context);
   addAuditCommands(program, context);
   addCompletionCommand(program, context);

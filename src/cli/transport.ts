@@ -19,7 +19,8 @@ export type Target =
     };
 
 const ANSWER_BYTES_MAX = 64 * 1024 * 1024;
-const TIMEOUT_MS = 60_000;
+/** Longest silence: a stored file of many gigabytes is hashed within one call. */
+const TIMEOUT_MS = 600_000;
 
 /**
  * Sends one call of the API.

@@ -68,7 +68,10 @@ export interface Content {
    * @returns whether there was one, and it went.
    */
   remove(digest: Digest, beforeMs?: number): Promise<boolean>;
-  list(): AsyncIterable<{ readonly digest: Digest; readonly size: number; readonly modifiedAtMs: number }>;
+  /** In byte order. @param after begins behind this digest. */
+  list(
+    after?: Digest,
+  ): AsyncIterable<{ readonly digest: Digest; readonly size: number; readonly modifiedAtMs: number }>;
   /**
    * Reads the whole file, and removes it when it is damaged.
    * @returns whether it was what its digest says; `undefined` when there is none.
@@ -111,7 +114,7 @@ export async function openContent(
     open: (digest, range) => stored.open(digest, range),
     openToPour: (digest, range) => stored.openToPour(digest, range),
     verify: (digest) => stored.verify(digest),
-    list: () => listFiles(places),
+    list: (after) => listFiles(places, after),
     adopt: (path, digest) => orUnavailable(publish(places, path, digest, clock.nowMs())),
     find: async (digest) => sized(await sizeOf(places, digest)),
     renew: async (digest) => sized(await renewFile(places, digest, clock.nowMs())),

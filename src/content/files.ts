@@ -178,17 +178,20 @@ async function linkBack(aside: string, path: string): Promise<void> {
   }
 }
 
-/** Every published file, in no order. Whatever else lies in the directories is passed over. */
+/** Every published file behind `after`, in byte order of the digests. Whatever else lies in the directories is passed over. */
 export async function* listFiles(
   places: Places,
+  after?: Digest,
 ): AsyncGenerator<{ readonly digest: Digest; readonly size: number; readonly modifiedAtMs: number }> {
   for (const algorithm of ALGORITHMS) {
     const top = join(places.directory, algorithm);
-    for (const shard of await readdir(top, { withFileTypes: true })) {
-      if (!shard.isDirectory()) continue;
-      for (const name of await readdir(join(top, shard.name))) {
+    const shards = (await readdir(top, { withFileTypes: true })).sort((a, b) => (a.name < b.name ? -1 : 1));
+    for (const shard of shards) {
+      // A prefix is before what it begins, so only whole shards behind are passed over.
+      if (!shard.isDirectory() || (after && `${algorithm}:${shard.name}g` < after)) continue;
+      for (const name of (await readdir(join(top, shard.name))).sort()) {
         const digest = parseDigest(`${algorithm}:${name}`);
-        if (!digest || !name.startsWith(shard.name)) continue;
+        if (!digest || !name.startsWith(shard.name) || (after && digest <= after)) continue;
         // Absent: removed between the listing and now.
         const found = await lstat(join(top, shard.name, name)).catch(() => undefined);
         if (found?.isFile()) yield { digest, size: found.size, modifiedAtMs: found.mtimeMs };

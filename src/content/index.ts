@@ -4,16 +4,20 @@ export { openContent } from './content.ts';
 export { digestOf } from './digests.ts';
 export { ContentUnavailable, orUnavailable } from './faults.ts';
 export { sweepTemporary } from './files.ts';
-export { collectGarbage } from './garbage.ts';
+export type { Collected } from './garbage.ts';
+export { collectGarbage, GARBAGE_AGE_MS } from './garbage.ts';
 export type { TakePiece } from './hashed-files.ts';
 export { hashFile } from './hashed-files.ts';
 export type {
   BlobOwner,
+  Holder,
+  Inventory,
   LinkReads,
   LinkResult,
   LinkWrites,
   NewManifestLink,
   Page,
+  RepositoryUsage,
   Source,
   StoredManifest,
   TagRights,
@@ -23,3 +27,5 @@ export type {
 export type { Fill } from './shared-fill.ts';
 export type { Pourable } from './stored.ts';
 export { takeManifest } from './take-manifest.ts';
+export type { Flaw, Verified } from './verify.ts';
+export { verifyFiles, verifyLinks } from './verify.ts';

@@ -110,6 +110,38 @@ export interface LinkWrites {
   unowned(digests: readonly Digest[]): Promise<readonly Digest[]>;
 }
 
+/** Who holds a content. */
+export interface Holder {
+  readonly repository: Repository;
+  readonly owner: BlobOwner;
+  /** Tags whose pull needs it. */
+  readonly tags: readonly Tag[];
+}
+
+/** What a repository links, in bytes; `ownBytes` no other repository links, so they go with it. */
+export interface RepositoryUsage {
+  readonly repository: Repository;
+  readonly bytes: number;
+  readonly ownBytes: number;
+  readonly sharedBytes: number;
+  readonly originBytes: number;
+  readonly cachedBytes: number;
+  readonly pendingBytes: number;
+}
+
+/** Port: what the repositories hold, for who runs the registry. Implemented by `store/`. */
+export interface Inventory {
+  /** What must be in the content store, each once, in byte order: links that are not merely `cached`. */
+  listHeld(page: Page): Promise<readonly Digest[]>;
+  holdersOf(digest: Digest): Promise<readonly Holder[]>;
+  /** @returns the largest repositories first, and of all of them how many contents and bytes, each counted once. */
+  usage(limit: number): Promise<{
+    readonly repositories: readonly RepositoryUsage[];
+    readonly contents: number;
+    readonly bytes: number;
+  }>;
+}
+
 /** The body of an upload request, streamed, never buffered. */
 export interface UploadBody {
   readonly request: IncomingMessage;

@@ -2,12 +2,13 @@ import { chmodSync, existsSync, mkdirSync } from 'node:fs';
 import type { RecordIndexReads, RecordIndexWrites } from '../audit/index.ts';
 import type { AccountReads, AccountWrites } from '../auth/index.ts';
 import type { Change, Clock, Logger, Random } from '../base/index.ts';
-import type { LinkReads, LinkWrites } from '../content/index.ts';
+import type { Inventory, LinkReads, LinkWrites } from '../content/index.ts';
 import type { FactReads, FactWrites, ManifestReads, ScanJobs } from '../verdicts/index.ts';
 import { createAccountReads } from './account-reads.ts';
 import { createAccountWrites } from './account-writes.ts';
 import { createFactReads } from './fact-reads.ts';
 import { type ConfigPolicyWrites, createFactWrites } from './fact-writes.ts';
+import { createInventory } from './inventory.ts';
 import { createLinkReads, createManifestReads } from './link-reads.ts';
 import { createLinkWrites } from './link-writes.ts';
 import { createRecordIndexReads, createRecordIndexWrites } from './record-index.ts';
@@ -29,6 +30,7 @@ export interface StoreOptions {
 export interface StoreReads {
   readonly accounts: AccountReads;
   readonly links: LinkReads;
+  readonly inventory: Inventory;
   readonly facts: FactReads;
   readonly manifests: ManifestReads;
   readonly recordIndex: RecordIndexReads;
@@ -104,6 +106,7 @@ export async function openStoreReads({ directory, mainPath }: StoreOptions): Pro
   return {
     accounts: createAccountReads(main.sql),
     links: createLinkReads(main.sql),
+    inventory: createInventory(main.sql),
     facts: createFactReads(main.sql),
     manifests: createManifestReads(main.sql),
     recordIndex: createRecordIndexReads(index.sql),

@@ -26,6 +26,7 @@ import {
   silentLogger,
   systemRandom,
 } from '../../src/base/index.ts';
+import { openContent } from '../../src/content/index.ts';
 import { createAttemptCounter, DEFAULT_ATTEMPT_OPTIONS } from '../../src/limits/index.ts';
 import type { Digest, Repository } from '../../src/oci/index.ts';
 import type { GrantSubject } from '../../src/roles/index.ts';
@@ -129,6 +130,7 @@ export async function openApiLab(fixed?: Identity) {
       hash: (text) => hash('sha256', text),
     },
   );
+  const content = await openContent({ directory: join(folder, 'content') }, base);
   const audit = createMemoryAudit();
   const app = createApi(
     { version: '1.2.3', service: SERVICE },
@@ -136,6 +138,9 @@ export async function openApiLab(fixed?: Identity) {
       ...{ authenticator, directory, tokens, refreshTokens, hasher, keys, accounts, verdicts, scans, audit },
       ...base,
       links: store.links,
+      linkWrites: store.links,
+      inventory: store.inventory,
+      content,
       facts: store.facts,
       records: store.recordIndex,
       registries: {

@@ -145,6 +145,17 @@ const EXAMPLES: readonly Example[] = [
   { id: 'status', method: 'get', path: '/status', status: 200, role: 'admin' },
   { id: 'sign-out', method: 'post', path: '/sign-out', status: 200 },
   { id: 'me', method: 'get', path: '/me', status: 200 },
+  {
+    ...{ id: 'me.passwd', method: 'put', path: '/me/password', status: 200 },
+    // The same again: whoever asks next signs in with it.
+    body: { oldPassword: PASSWORD, password: PASSWORD },
+  },
+  { id: 'registry.gc', method: 'post', path: '/registry/gc', body: {}, status: 200, role: 'admin' },
+  {
+    ...{ id: 'registry.verify', method: 'post', path: '/registry/verify', status: 200, role: 'admin' },
+    body: { step: 'files' },
+  },
+  { id: 'registry.usage', method: 'get', path: '/registry/usage', status: 200, role: 'admin' },
 ];
 
 const ROLES = ['reader', 'developer', 'maintainer', 'auditor', 'admin'];

@@ -21,7 +21,7 @@ async function findUser(name: string, { parts }: OperationContext) {
 }
 
 /** @throws {ApiProblem} the password is too weak (400), or too many hashes wait (429). */
-async function hashNewPassword(
+export async function hashNewPassword(
   account: { name: string; password: string },
   { parts }: OperationContext,
 ): Promise<string> {

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
-import { listIn } from '../client.ts';
+import { type Client, CommandFailed, listIn } from '../client.ts';
 import { readPassword } from '../input.ts';
 import { table } from '../output.ts';
-import { withSession } from '../run-command.ts';
+import { type Printed, withSession } from '../run-command.ts';
 import type { CommandContext } from '../session.ts';
 
 /** `user`, `group`, `robot`. */
@@ -26,11 +26,16 @@ function addUserCommands(program: Command, context: CommandContext): void {
       }),
     );
   user
-    .command('passwd <name>')
+    .command('passwd [name]')
     .description('set a password; every token of the old one dies')
     .requiredOption('--password-stdin', 'read the password from standard input')
-    .action((name: string, _options, command: Command) =>
+    .addHelpText(
+      'after',
+      '\nWithout a name: the password of who is signed in. Standard input then holds two lines, the old one and the new.',
+    )
+    .action((name: string | undefined, _options, command: Command) =>
       withSession(command, context, async ({ client }) => {
+        if (name === undefined) return changeOwnPassword(client, await readPassword(context));
         const value = await client.put(`/users/${encodeURIComponent(name)}/password`, {
           password: await readPassword(context),
         });
@@ -69,6 +74,15 @@ function addUserCommands(program: Command, context: CommandContext): void {
         return { value, text: table(['NAME', 'STATE', 'GROUPS', 'SINCE'], rows) };
       }),
     );
+}
+
+async function changeOwnPassword(client: Client, input: string): Promise<Printed> {
+  const [oldPassword, password, ...more] = input.split(/\r?\n/);
+  if (!oldPassword || !password || more.length > 0) {
+    throw new CommandFailed('standard input must hold two lines: the old password and the new one');
+  }
+  const value = await client.put('/me/password', { oldPassword, password });
+  return { value, text: 'your password is set; sign in again with it: dockgate login' };
 }
 
 function addGroupCommands(program: Command, context: CommandContext): void {
