@@ -55,20 +55,27 @@ export const groupShape = z.object({ name, members: z.array(name) });
 export const newGroupShape = z.strictObject({ name });
 export const memberParams = z.strictObject({ name, user: name });
 
+const lastUse = { lastUsedAt: instant.optional(), lastUsedFrom: z.string().optional() };
+
 export const robotShape = z.object({
   name,
   isDisabled: z.boolean(),
   createdAt: instant,
   expiresAt: instant.optional(),
+  previousUntil: instant.optional().meta({ description: 'Until then the secret before the last counts too' }),
+  ...lastUse,
+  warning: z.string().optional(),
 });
+export type RobotShape = z.infer<typeof robotShape>;
+const life = z
+  .string()
+  .regex(/^\d{1,6}[smhdw]$/, 'a duration such as 30d, 12h or 15m')
+  .refine((text) => parseDuration(text) !== 0, 'a life of no length');
 export const newRobotShape = z.strictObject({
   name: newAccountName,
-  expires: z
-    .string()
-    .regex(/^\d{1,6}[smhdw]$/, 'a duration such as 30d, 12h or 15m')
-    .refine((text) => parseDuration(text) !== 0, 'a life of no length')
-    .optional(),
+  expires: life.optional(),
 });
+export const rotationShape = z.strictObject({ overlap: life.optional() });
 export const robotSecretShape = z.object({ name, secret: z.string() });
 
 export const roleShape = z.object({ name, actions: z.array(z.string()), isBuiltIn: z.boolean() });
@@ -77,6 +84,38 @@ const action = z
   .max(64)
   .refine((text) => parseAction(text) !== undefined, 'there is no such action');
 export const roleActionsShape = z.strictObject({ actions: z.array(action).min(1).max(50) });
+
+/** What a personal access token may do, where its owner may. */
+const allowance = z.strictObject({ actions: z.array(action).min(1).max(50), on: pattern });
+export const newTokenShape = z.strictObject({
+  name,
+  expires: life.optional(),
+  allows: z.array(allowance).min(1).max(20).optional(),
+});
+/** By name or by id. */
+const token = name.meta({ description: 'Name of a token, or id of a token or session', example: 'laptop' });
+export const tokenParams = z.strictObject({ token });
+export const userTokensParams = z.strictObject({ name });
+export const userTokenParams = z.strictObject({ name, token });
+export const tokenRotationShape = z.strictObject({ overlap: life.optional() });
+export const tokenSecretShape = z.object({ name, secret: z.string(), expiresAt: instant });
+export const tokenListShape = z.object({
+  tokens: z.array(
+    z.object({
+      id: z.string(),
+      name,
+      allows: z.array(z.object({ actions: z.array(z.string()), on: z.string() })),
+      createdAt: instant,
+      expiresAt: instant,
+      isOver: z.boolean(),
+      ...lastUse,
+      previousUntil: instant.optional(),
+      warning: z.string().optional(),
+    }),
+  ),
+  sessions: z.array(z.object({ id: z.string(), client: z.string(), createdAt: instant, ...lastUse })),
+});
+export type TokenListShape = z.infer<typeof tokenListShape>;
 
 const subjectShape = z
   .strictObject({
@@ -283,7 +322,12 @@ export const statusShape = z.object({
     z.object({ prefix: z.string(), kind: z.string(), isHealthy: z.boolean(), note: z.string() }),
   ),
 });
-export const meShape = z.object({ kind: z.string(), name: z.string(), via: z.string() });
+export const meShape = z.object({
+  kind: z.string(),
+  name: z.string(),
+  via: z.string(),
+  warnings: z.array(z.string()).meta({ description: 'What ends soon' }),
+});
 
 /** A policy file as a value. What is in it is said by policy/, whose words for what is wrong are used. */
 export const policyDocumentShape = z.looseObject({ policies: z.array(z.unknown()) });

@@ -70,8 +70,8 @@ async function lacksFor(grants: readonly Given[], context: OperationContext): Pr
   return undefined;
 }
 
-/** What a token narrows gives no rights over others. */
+/** What a token narrows, of whichever kind, gives no rights over others. */
 async function heldBy({ parts, identity }: OperationContext): Promise<readonly Grant[]> {
-  if (identity.scopes !== undefined) return [];
+  if (identity.scopes !== undefined || identity.personalTokenId !== undefined) return [];
   return (await parts.directory.accessOf(identity.principal)).grants;
 }

@@ -27,7 +27,7 @@ export function createIdentify(
     if (authorization === undefined) return refused(401, 'sign-in.needed', 'sign in first: dockgate login');
     const source = sourceOf(peerAddress(request));
     const proved = /^bearer /i.test(authorization)
-      ? await parts.authenticator.refresh({ token: authorization.replace(/^bearer +/i, ''), service })
+      ? await parts.authenticator.refresh({ token: authorization.replace(/^bearer +/i, ''), service, source })
       : await parts.authenticator.authenticate({ authorization, source });
     return proved.ok ? { ok: true, identity: proved.identity } : unproved(proved);
   };

@@ -27,8 +27,11 @@ export interface Operation<I extends z.ZodType = z.ZodType, O extends z.ZodType 
   /** `/users/{name}`; its parameters and the query (of a read) or the body (of a write) arrive as one input. */
   readonly path: string;
   readonly summary: string;
-  /** `signed-in`: everyone who proved who it is; what is shown is then a matter of the caller's rights. */
-  readonly action: SystemAction | RepositoryAction | 'signed-in';
+  /**
+   * `signed-in`: everyone who proved who it is; what is shown is then a matter of the caller's rights. `person`: a
+   * user who signed in as one; a token of theirs is not enough, or one that leaked could make others.
+   */
+  readonly action: SystemAction | RepositoryAction | 'signed-in' | 'person';
   /** Of exactly these members: what it does not name is refused, not passed over (W-05). */
   readonly input: I;
   readonly output: O;

@@ -8,6 +8,7 @@ import { policyOperations } from './operations/policies.ts';
 import { registryOperations } from './operations/registry.ts';
 import { rightsOperations } from './operations/rights.ts';
 import { robotOperations } from './operations/robots.ts';
+import { tokenOperations } from './operations/tokens.ts';
 
 /** Every call of the administration API, in the order of its documentation. */
 export function allOperations(version: string): readonly Operation[] {
@@ -15,6 +16,7 @@ export function allOperations(version: string): readonly Operation[] {
     ...peopleOperations,
     ...ownOperations,
     ...robotOperations,
+    ...tokenOperations,
     ...rightsOperations,
     ...accessOperations,
     ...imageOperations,

@@ -83,6 +83,9 @@ function parseInput(operation: Operation, { request }: OperationExchange): unkno
   return parsed.data;
 }
 
+/** The ways to prove a person itself. */
+const PERSONAL: readonly Identity['via'][] = ['basic', 'refresh-token'];
+
 function invalid(message: string): ApiProblem {
   return new ApiProblem(400, 'DG_INPUT_INVALID', message);
 }
@@ -98,6 +101,7 @@ async function requireRight(
 ): Promise<void> {
   if (action === 'signed-in') return;
   const { parts, identity } = context;
+  if (action === 'person') return requirePerson(identity);
   const answer = await parts.directory.can(identity, action, repository);
   if (answer.isAllowed) return;
   if (orElse) {
@@ -107,4 +111,10 @@ async function requireRight(
   }
   const where = repository === undefined ? '' : ` on ${repository}`;
   throw new ApiProblem(403, 'DG_DENIED', `${identity.principal.name} has no grant for ${action}${where}`);
+}
+
+function requirePerson({ principal, via }: Identity): void {
+  if (principal.kind === 'user' && PERSONAL.includes(via)) return;
+  const message = 'only a person may do this, signed in with the password: dockgate login';
+  throw new ApiProblem(403, 'DG_DENIED', message);
 }

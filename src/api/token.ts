@@ -106,7 +106,8 @@ async function proveForm(
     });
   }
   if (grantType === 'refresh_token') {
-    return parts.authenticator.refresh({ token: form.get('refresh_token') ?? '', service: options.service });
+    const token = form.get('refresh_token') ?? '';
+    return parts.authenticator.refresh({ token, service: options.service, source });
   }
   const refusal = refuse('UNSUPPORTED', 'dockgate: grant_type must be password or refresh_token', {
     status: 400,
@@ -148,11 +149,19 @@ async function issue(
   const { principal } = identity;
   const meant = requested.map((scope) => named(scope, parts.registries));
   const scopes = await parts.directory.scopesFor(identity, meant);
-  const issued = await parts.tokens.issue({ principal, scopes, provedAtMs: identity.provedAtMs });
+  const { provedAtMs, personalTokenId, warning } = identity;
+  const issued = await parts.tokens.issue({ principal, scopes, provedAtMs, personalTokenId });
   const scope = scopes.map(printScope).join(' ');
-  // For a password alone: a robot's secret is revocable already, and podman refuses to sign in beside one.
-  const isRefreshable = ask.wantsRefreshToken && principal.kind === 'user';
-  const note = [scope, ...(isRefreshable ? ['with a refresh token'] : [])].join(' ').trim();
+  // For a password alone: what else proves is revocable already, and podman refuses to sign in beside one.
+  const isRefreshable = ask.wantsRefreshToken && identity.via === 'basic';
+  const note = [
+    scope,
+    ...(isRefreshable ? ['with a refresh token'] : []),
+    ...(personalTokenId === undefined ? [] : [`by personal token ${personalTokenId}`]),
+    ...(warning === undefined ? [] : [`(${warning})`]),
+  ]
+    .join(' ')
+    .trim();
   const facts = { action: 'token', outcome: 'allowed', status: 200, tokenId: issued.tokenId } as const;
   await parts.audit.record(entryOf(exchange, { ...facts, identity, note }));
   const refreshToken = isRefreshable

@@ -107,6 +107,7 @@ export function createSurfaces(
     changes,
     clock,
     random,
+    logger,
     tokens,
     refreshTokens,
   });

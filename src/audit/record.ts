@@ -1,5 +1,5 @@
 /** How a caller proved who it is. */
-export type Via = 'anonymous' | 'basic' | 'token' | 'refresh-token' | 'robot' | 'socket';
+export type Via = 'anonymous' | 'basic' | 'token' | 'refresh-token' | 'robot' | 'personal-token' | 'socket';
 
 /**
  * What is known about one decision. `record` adds id, time, node, writer and sequence. Fields are an allow list:
@@ -22,7 +22,7 @@ export interface AuditEntry {
     readonly id: string;
     readonly name: string;
     readonly via: Via;
-    /** jti of the token, id of the refresh token. Never the token. */
+    /** jti of the token, id of the refresh or personal token. Never the token. */
     readonly tokenId?: string;
   };
   readonly client?: { readonly address: string; readonly userAgent?: string };

@@ -25,9 +25,17 @@ const PRINCIPAL = object('Who asked, once proved.', ['kind', 'id', 'name', 'via'
   id: text('stable identifier, also after a rename'),
   name: text('the name at that time'),
   via: text('how it was proved', {
-    enum: ['anonymous', 'basic', 'token', 'refresh-token', 'robot', 'socket'] satisfies readonly Via[],
+    enum: [
+      'anonymous',
+      'basic',
+      'token',
+      'refresh-token',
+      'robot',
+      'personal-token',
+      'socket',
+    ] satisfies readonly Via[],
   }),
-  tokenId: text('`jti` of the token or id of the refresh token; never the token'),
+  tokenId: text('`jti` of the token or id of the refresh or personal token; never the token'),
 });
 
 const CLIENT = object('Where the request came from.', ['address'], {

@@ -25,7 +25,11 @@ export interface Authenticator {
   /** For the token endpoint's `grant_type=password`, and for sign-in forms. */
   signIn(request: SignInRequest): Promise<Authentication>;
   /** For `grant_type=refresh_token`. */
-  refresh(request: { readonly token: string; readonly service: string }): Promise<Authentication>;
+  refresh(request: {
+    readonly token: string;
+    readonly service: string;
+    readonly source: string;
+  }): Promise<Authentication>;
   close(): void;
 }
 
@@ -36,9 +40,11 @@ export function createAuthenticator(parts: AuthenticatorParts): Authenticator {
   async function checkBearer(token: string): Promise<Authentication> {
     const check = await tokens.verify(token);
     if (!check.ok) return notAccepted(`token.${check.cause}`);
-    const { principal, scopes, tokenId, provedAtMs } = check.claims;
-    if (!(await directory.isLive(principal, provedAtMs))) return notAccepted('token.revoked', principal.name);
-    return { ok: true, identity: { principal, via: 'token', tokenId, provedAtMs, scopes } };
+    const { principal, scopes, tokenId, provedAtMs, personalTokenId } = check.claims;
+    const by = personalTokenId === undefined ? {} : { personalTokenId };
+    if (!(await directory.isLive(principal, provedAtMs, personalTokenId)))
+      return notAccepted('token.revoked', principal.name);
+    return { ok: true, identity: { principal, via: 'token', tokenId, provedAtMs, scopes, ...by } };
   }
 
   return {

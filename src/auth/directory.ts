@@ -4,11 +4,14 @@ import type { Repository } from '../oci/index.ts';
 import {
   type Action,
   type Authorization,
+  allowsAction,
   authorize,
   grantScopes,
+  narrowScopes,
   type Principal,
   type Scope,
 } from '../roles/index.ts';
+import type { LiveToken } from './credential-ports.ts';
 import type { Identity } from './identity.ts';
 import type { Access, AccountReads } from './ports.ts';
 
@@ -30,8 +33,14 @@ export interface Directory {
   /**
    * Whether the principal is there and active, and what it was given at `sinceMs` (a token) still counts. Without
    * `sinceMs`: it shows its own password or secret now.
+   *
+   * @param personalTokenId the personal token that it came by, which must still be there and not over.
    */
-  isLive(principal: Pick<Principal, 'kind' | 'id'>, sinceMs?: number): Promise<boolean>;
+  isLive(
+    principal: Pick<Principal, 'kind' | 'id'>,
+    sinceMs?: number,
+    personalTokenId?: string,
+  ): Promise<boolean>;
   /** Live grants ∩ the token's scopes. `repository` is `undefined` for system actions. */
   can(identity: Identity, action: Action, repository: Repository | undefined): Promise<Authorization>;
   /** What a new token may hold of `requested`. A token never gives another token, so for one it is nothing. */
@@ -47,6 +56,11 @@ export interface Directory {
 interface Held {
   readonly access: Access;
   readonly readAtMs: number;
+}
+
+/** What an identity may do now: its grants, and the part of them that its personal token carries. */
+interface Limited extends Pick<Access, 'grants'> {
+  readonly allows?: LiveToken['allows'];
 }
 
 /** No channel is trusted for longer than this: a change that went astray cannot matter for ever. */
@@ -87,9 +101,12 @@ export function createDirectory(options: DirectoryOptions, parts: DirectoryParts
   }
 
   /** The grants of whoever is not active are none. */
-  async function liveAccess(principal: Principal): Promise<Access> {
+  async function liveAccess({ principal, personalTokenId }: Identity): Promise<Limited> {
     const access = await accessOf(principal);
-    return isActive(access, clock.nowMs()) ? access : NOBODY;
+    if (!isActive(access, clock.nowMs())) return NOBODY;
+    if (personalTokenId === undefined) return access;
+    const token = liveToken(access, personalTokenId, clock.nowMs());
+    return token ? { grants: access.grants, allows: token.allows } : NOBODY;
   }
 
   const stops = [
@@ -101,31 +118,44 @@ export function createDirectory(options: DirectoryOptions, parts: DirectoryParts
 
   return {
     accessOf,
-    async isLive(principal, sinceMs = Number.POSITIVE_INFINITY) {
+    async isLive(principal, sinceMs = Number.POSITIVE_INFINITY, personalTokenId) {
       if (principal.kind === 'anonymous' || principal.kind === 'local') return true;
       const access = await accessOf(principal);
-      return isActive(access, clock.nowMs()) && sinceMs >= access.notBeforeMs;
+      const nowMs = clock.nowMs();
+      const isOfNow = isActive(access, nowMs) && sinceMs >= access.notBeforeMs;
+      if (!isOfNow) return false;
+      return personalTokenId === undefined || liveToken(access, personalTokenId, nowMs) !== undefined;
     },
     async can(identity, action, repository) {
       const { principal, scopes } = identity;
-      const { grants } = await liveAccess(principal);
+      const { grants, allows } = await liveAccess(identity);
+      // Before the grants are looked at: what the token lacks is refused as what nobody granted.
+      if (allows && !allowsAction(allows, action, repository)) return { isAllowed: false, lacks: 'grant' };
       return authorize({ principal, grants, scopes, action, repository, nowMs: clock.nowMs() });
     },
     async scopesFor(identity, requested) {
       if (identity.scopes !== undefined) return [];
       const { principal } = identity;
-      const { grants } = await liveAccess(principal);
-      return grantScopes({ principal, requested, grants, nowMs: clock.nowMs() });
+      const { grants, allows } = await liveAccess(identity);
+      const scopes = grantScopes({ principal, requested, grants, nowMs: clock.nowMs() });
+      return allows ? narrowScopes(scopes, allows) : scopes;
     },
-    async visibleTo({ principal }) {
-      const { grants } = await liveAccess(principal);
+    async visibleTo(identity) {
+      const { principal } = identity;
+      const { grants, allows } = await liveAccess(identity);
       const ask = { principal, grants, scopes: undefined, action: 'list' as const, nowMs: clock.nowMs() };
-      return (repository) => authorize({ ...ask, repository }).isAllowed;
+      return (repository) =>
+        (allows === undefined || allowsAction(allows, 'list', repository)) &&
+        authorize({ ...ask, repository }).isAllowed;
     },
     close() {
       for (const stop of stops) stop();
     },
   };
+}
+
+function liveToken(access: Access, id: string, nowMs: number): LiveToken | undefined {
+  return access.tokens?.find((token) => token.id === id && nowMs < token.expiresAtMs);
 }
 
 function isActive(access: Access, nowMs: number): boolean {

@@ -1,14 +1,25 @@
 import type { Principal, Scope } from '../roles/index.ts';
 
 /** How the caller of one request proved who it is. The words are those of the access log. */
-export type IdentityVia = 'anonymous' | 'basic' | 'token' | 'refresh-token' | 'robot' | 'socket';
+export type IdentityVia =
+  | 'anonymous'
+  | 'basic'
+  | 'token'
+  | 'refresh-token'
+  | 'robot'
+  | 'personal-token'
+  | 'socket';
 
 /** Who asks, proved just now. */
 export interface Identity {
   readonly principal: Principal;
   readonly via: IdentityVia;
-  /** jti of the access token or id of the refresh token; never the token. */
+  /** jti of the access token, id of the refresh token or of the personal one; never the token. */
   readonly tokenId?: string;
+  /** The personal access token behind this identity, whose life and part of the rights limit it. */
+  readonly personalTokenId?: string;
+  /** That the credential ends soon, for the person. */
+  readonly warning?: string;
   /**
    * When the password, secret or refresh token was shown; a token made from this identity counts from then, so
    * that a revocation in between ends it too.

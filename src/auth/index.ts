@@ -5,8 +5,19 @@ export type { Authenticator, AuthenticatorParts } from './authenticator.ts';
 export { createAuthenticator } from './authenticator.ts';
 export type { AuthorizationHeader, Credential } from './authorization.ts';
 export { authorizationOf, parseAuthorization } from './authorization.ts';
+export type {
+  LastUse,
+  LiveToken,
+  NewLife,
+  PersonalToken,
+  PersonalTokenReads,
+  PersonalTokenWrites,
+  PreviousSecret,
+  Rotation,
+} from './credential-ports.ts';
 export type { Directory, DirectoryOptions, DirectoryParts } from './directory.ts';
 export { createDirectory } from './directory.ts';
+export { expiryWarning } from './expiry.ts';
 export type { Identity, IdentityVia } from './identity.ts';
 export { ANONYMOUS_IDENTITY, LOCAL_IDENTITY } from './identity.ts';
 export type { KeyRingParts, OpenKeyRing } from './key-ring.ts';
@@ -36,7 +47,14 @@ export type {
   RefreshTokensParts,
 } from './refresh-tokens.ts';
 export { createRefreshTokens, DEFAULT_REFRESH_OPTIONS } from './refresh-tokens.ts';
-export { hashSecret, isRobotSecret, isSecretOf, newRobotSecret } from './secrets.ts';
+export {
+  hashSecret,
+  isPersonalSecret,
+  isRobotSecret,
+  isSecretOf,
+  newPersonalSecret,
+  newRobotSecret,
+} from './secrets.ts';
 export type { SignInParts, SignInRequest } from './sign-in.ts';
 export type { TokenClaims } from './token-claims.ts';
 export type {

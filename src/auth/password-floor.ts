@@ -1,12 +1,13 @@
 import type { ZxcvbnFactory } from '@zxcvbn-ts/core';
 import { PASSWORD_BYTES_MAX } from './password-hash.ts';
-import { REFRESH_PREFIX, ROBOT_PREFIX } from './secrets.ts';
+import { PERSONAL_PREFIX, REFRESH_PREFIX, ROBOT_PREFIX } from './secrets.ts';
 
 export const PASSWORD_LENGTH_MIN = 10;
 const SCORE_MIN = 3;
 /** Estimating takes time that grows with the square of the length; what is strong so far stays strong. */
 const ESTIMATED_LENGTH_MAX = 100;
 const NAME_LENGTH_MIN = 3;
+const OUR_PREFIXES = [ROBOT_PREFIX, PERSONAL_PREFIX, REFRESH_PREFIX];
 
 let estimator: Promise<ZxcvbnFactory> | undefined;
 
@@ -53,8 +54,9 @@ export async function passwordProblem(account: {
     return 'the password must not contain the name of the account';
   }
   // A secret's form says how it is checked, so no password may look like one of ours.
-  if (password.startsWith(ROBOT_PREFIX) || password.startsWith(REFRESH_PREFIX)) {
-    return `a password must not begin with ${ROBOT_PREFIX} or ${REFRESH_PREFIX}: such secrets are made by dockgate`;
+  const prefix = OUR_PREFIXES.find((one) => password.startsWith(one));
+  if (prefix !== undefined) {
+    return `a password must not begin with ${prefix}: such secrets are made by dockgate`;
   }
   return weakness(name, password);
 }

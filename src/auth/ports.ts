@@ -1,4 +1,12 @@
 import type { Action, Grant, GrantSubject, Principal, Role } from '../roles/index.ts';
+import type {
+  LastUse,
+  LiveToken,
+  PersonalTokenReads,
+  PersonalTokenWrites,
+  PreviousSecret,
+  Rotation,
+} from './credential-ports.ts';
 
 /** A user or robot as kept. */
 export interface Account {
@@ -13,6 +21,10 @@ export interface Account {
   readonly createdAtMs: number;
   /** Robots only. */
   readonly expiresAtMs?: number;
+  /** Robots only: the secret before the last rotation. */
+  readonly previous?: PreviousSecret;
+  /** Robots only. */
+  readonly lastUse?: LastUse;
 }
 
 export interface Group {
@@ -30,6 +42,7 @@ export interface RefreshToken {
   readonly secretHash: string;
   readonly createdAtMs: number;
   readonly lastUsedAtMs: number;
+  readonly lastUsedFrom?: string;
 }
 
 /** What decides about a principal now. */
@@ -41,15 +54,18 @@ export interface Access {
   /** Robots only: at this instant the robot is no longer active. Kept beside `isActive`, since this is cached. */
   readonly expiresAtMs?: number;
   readonly grants: readonly Grant[];
+  /** Its personal access tokens; those that are over may be missing. */
+  readonly tokens?: readonly LiveToken[];
 }
 
 /** Port, implemented by `store/`; answered by each process from its own read-only connection. */
-export interface AccountReads {
+export interface AccountReads extends PersonalTokenReads {
   findAccountByName(kind: Account['kind'], name: string): Promise<Account | undefined>;
   findAccountById(id: string): Promise<Account | undefined>;
   /** Grants of the principal itself and of its groups, roles resolved to actions; expired ones included. */
   readAccess(principal: Pick<Principal, 'kind' | 'id'>): Promise<Access | undefined>;
   findRefreshToken(id: string): Promise<RefreshToken | undefined>;
+  listRefreshTokens(accountId: string): Promise<readonly RefreshToken[]>;
   listAccounts(kind: Account['kind']): Promise<readonly Account[]>;
   listGroups(): Promise<readonly Group[]>;
   listRoles(): Promise<readonly Role[]>;
@@ -74,12 +90,15 @@ export type GrantPlace = Pick<NewGrant, 'role' | 'pattern' | 'subject'>;
  *
  * @throws {StoreConflict} the name is taken, the last admin would go, or a name that is referred to is unknown.
  */
-export interface AccountWrites {
+export interface AccountWrites extends PersonalTokenWrites {
   addAccount(account: Account): Promise<void>;
   /** Also raises notBeforeMs, so that tokens of the old secret die. */
   setSecret(id: string, secretHash: string, notBeforeMs: number): Promise<void>;
+  /** A robot's new secret beside the old one, which counts until then; its tokens live on. */
+  rotateSecret(id: string, rotation: Rotation): Promise<void>;
+  touchAccount(id: string, use: LastUse): Promise<void>;
   setDisabled(id: string, isDisabled: boolean, notBeforeMs: number): Promise<void>;
-  /** Kills every access and refresh token of the account. */
+  /** Kills every access, refresh and personal token of the account. */
   revokeTokens(id: string, notBeforeMs: number): Promise<void>;
   removeAccount(id: string): Promise<void>;
   addGroup(group: Pick<Group, 'id' | 'name'>): Promise<void>;
@@ -100,7 +119,7 @@ export interface AccountWrites {
   takeGrant(giver: Principal, grant: GrantPlace): Promise<boolean>;
   /** Of more than 100 tokens of one account the store drops the one used longest ago. */
   addRefreshToken(token: RefreshToken): Promise<void>;
-  touchRefreshToken(id: string, lastUsedAtMs: number): Promise<void>;
+  touchRefreshToken(id: string, use: LastUse): Promise<void>;
   removeRefreshToken(id: string): Promise<void>;
 }
 

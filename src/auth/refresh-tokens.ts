@@ -1,6 +1,8 @@
-import { type Clock, DAY_MS, type Logger, MINUTE_MS, newId, type Random } from '../base/index.ts';
+import { type Clock, DAY_MS, type Logger, newId, type Random } from '../base/index.ts';
+import type { LastUse } from './credential-ports.ts';
 import type { Directory } from './directory.ts';
 import type { Identity } from './identity.ts';
+import { createTouch } from './last-use.ts';
 import type { Account, AccountReads, AccountWrites, RefreshToken } from './ports.ts';
 import {
   hashSecret,
@@ -41,27 +43,19 @@ export interface RefreshTokens {
     /** Kept for the list only: docker signs in, and containerd or podman then use what it stored. */
     readonly clientId: string;
   }): Promise<{ readonly token: string; readonly tokenId: string }>;
-  check(token: { readonly token: string; readonly service: string }): Promise<RefreshCheck>;
+  check(token: {
+    readonly token: string;
+    readonly service: string;
+    /** Where from, as `sourceOf` gives it. */
+    readonly source: string;
+  }): Promise<RefreshCheck>;
 }
 
 export const DEFAULT_REFRESH_OPTIONS: RefreshTokensOptions = { unusedMsMax: 90 * DAY_MS };
 
-/** The last use is written so often at most: every pull of every client would else be a write. */
-const TOUCH_EVERY_MS = 5 * MINUTE_MS;
-
 export function createRefreshTokens(options: RefreshTokensOptions, parts: RefreshTokensParts): RefreshTokens {
-  const { reads, writes, directory, clock, random, logger } = parts;
-
-  function touch(kept: RefreshToken): void {
-    if (clock.nowMs() - kept.lastUsedAtMs < TOUCH_EVERY_MS) return;
-    // Not waited for: when the last use cannot be written, the token only looks older than it is.
-    writes.touchRefreshToken(kept.id, clock.nowMs()).catch((cause: unknown) => {
-      logger.warn('the last use of a refresh token could not be written', {
-        tokenId: kept.id,
-        cause: cause instanceof Error ? cause.message : String(cause),
-      });
-    });
-  }
+  const { reads, writes, directory, clock, random } = parts;
+  const touch = createTouch(parts);
 
   async function findOwner(kept: RefreshToken): Promise<Account | undefined> {
     const account = await reads.findAccountById(kept.accountId);
@@ -84,7 +78,7 @@ export function createRefreshTokens(options: RefreshTokensOptions, parts: Refres
       });
       return { token: printRefreshSecret(secret), tokenId: secret.id };
     },
-    async check({ token, service }) {
+    async check({ token, service, source }) {
       const provedAtMs = clock.nowMs();
       const shown = parseRefreshSecret(token);
       if (!shown) return { ok: false, cause: 'malformed' };
@@ -96,7 +90,7 @@ export function createRefreshTokens(options: RefreshTokensOptions, parts: Refres
       if (clock.nowMs() - kept.lastUsedAtMs >= options.unusedMsMax) return refused('unused');
       const owner = await findOwner(kept);
       if (!owner) return refused('revoked');
-      touch(kept);
+      touch({ id: kept.id, lastUse: lastUseOf(kept) }, source, writes.touchRefreshToken);
       const { kind, id, name } = owner;
       return {
         ok: true,
@@ -110,4 +104,8 @@ export function createRefreshTokens(options: RefreshTokensOptions, parts: Refres
       };
     },
   };
+}
+
+function lastUseOf({ lastUsedAtMs, lastUsedFrom }: RefreshToken): LastUse {
+  return { atMs: lastUsedAtMs, from: lastUsedFrom ?? '' };
 }

@@ -1,19 +1,17 @@
-import { type Changes, type Clock, createSingleFlight, type Random } from '../base/index.ts';
+import { type Changes, createSingleFlight, type Random } from '../base/index.ts';
 import { type Authentication, notAccepted, tooManyAttempts, unproved } from './authentication.ts';
 import type { Directory } from './directory.ts';
 import { parseAccountName } from './names.ts';
 import type { PasswordHasher } from './password-hash.ts';
-import type { Account, AccountReads, Attempts } from './ports.ts';
+import type { Account } from './ports.ts';
 import { createRememberedPasswords } from './remembered.ts';
-import { isRobotSecret, isSecretOf } from './secrets.ts';
+import { createSecretSignIn, type SecretSignInParts } from './secret-sign-in.ts';
+import { isPersonalSecret, isRobotSecret } from './secrets.ts';
 
-export interface SignInParts {
-  readonly accounts: Pick<AccountReads, 'findAccountByName'>;
+export interface SignInParts extends SecretSignInParts {
   readonly directory: Pick<Directory, 'accessOf' | 'isLive'>;
-  readonly attempts: Attempts;
   readonly hasher: Pick<PasswordHasher, 'verify'>;
   readonly changes: Changes;
-  readonly clock: Clock;
   readonly random: Random;
 }
 
@@ -24,7 +22,7 @@ export interface SignInRequest {
   readonly source: string;
 }
 
-/** Proves a user by password or a robot by secret. */
+/** Proves a user by password or personal access token, a robot by secret. */
 export interface SignIn {
   signIn(request: SignInRequest): Promise<Authentication>;
   close(): void;
@@ -34,12 +32,13 @@ export interface SignIn {
 const NO_NAME = '?';
 
 /**
- * The form of the secret says whose it is: ours begin with `dgr_` and carry a checksum, and no password may begin
- * so. A robot and a user can therefore have the same name, and no prefix is needed in names.
+ * The form of the secret says what it is: ours begin with `dgr_` or `dgp_` and carry a checksum, and no password may
+ * begin so. A robot and a user can therefore have the same name, and no prefix is needed in names.
  */
 export function createSignIn(parts: SignInParts): SignIn {
   const { accounts, directory, attempts, hasher, clock } = parts;
   const remembered = createRememberedPasswords(parts);
+  const bySecret = createSecretSignIn(parts);
   const singleFlight = createSingleFlight<Authentication>();
 
   async function fail(
@@ -50,20 +49,6 @@ export function createSignIn(parts: SignInParts): SignIn {
   ): Promise<Authentication> {
     await attempts.failed(account, source);
     return notAccepted(reason, name);
-  }
-
-  /** A right secret is let in whatever the counters say: nobody guesses 256 bits, so there is nothing to slow down. */
-  async function signInRobot(name: string, request: SignInRequest): Promise<Authentication> {
-    const provedAtMs = clock.nowMs();
-    const robot = await accounts.findAccountByName('robot', name);
-    if (robot && isSecretOf(request.secret, robot.secretHash)) {
-      if (await directory.isLive(robot)) return proved(robot, 'robot', provedAtMs);
-      return notAccepted('sign-in.inactive', name);
-    }
-    const account = `robot:${name}`;
-    const delayMs = await attempts.delayMs(account, request.source);
-    if (delayMs > 0) return tooManyAttempts(delayMs, name);
-    return fail(account, request.source, robot ? 'sign-in.secret' : 'sign-in.unknown', name);
   }
 
   async function signInUser(name: string, request: SignInRequest, place: string): Promise<Authentication> {
@@ -82,7 +67,7 @@ export function createSignIn(parts: SignInParts): SignIn {
     const { notBeforeMs } = await directory.accessOf(user);
     if (notBeforeMs !== user.notBeforeMs) return notAccepted('sign-in.changed', name);
     await attempts.succeeded(name, source);
-    const result = proved(user, 'basic', provedAtMs);
+    const result = proved(user, provedAtMs);
     remembered.remember(place, { principal: result.identity.principal, notBeforeMs });
     return result;
   }
@@ -104,7 +89,8 @@ export function createSignIn(parts: SignInParts): SignIn {
         const delayMs = await attempts.delayMs(NO_NAME, request.source);
         return delayMs > 0 ? tooManyAttempts(delayMs) : fail(NO_NAME, request.source, 'sign-in.name');
       }
-      if (isRobotSecret(request.secret)) return signInRobot(name, request);
+      if (isRobotSecret(request.secret)) return bySecret.signInRobot(request);
+      if (isPersonalSecret(request.secret)) return bySecret.signInByToken(request);
       const place = remembered.keyOf(name, request.secret);
       const known = await findRemembered(place);
       if (known) return known;
@@ -115,10 +101,10 @@ export function createSignIn(parts: SignInParts): SignIn {
   };
 }
 
-function proved(account: Account, via: 'basic' | 'robot', provedAtMs: number) {
+function proved(account: Account, provedAtMs: number) {
   const { kind, id, name } = account;
   return {
     ok: true as const,
-    identity: { principal: { kind, id, name }, via, provedAtMs, scopes: undefined },
+    identity: { principal: { kind, id, name }, via: 'basic' as const, provedAtMs, scopes: undefined },
   };
 }

@@ -7,6 +7,8 @@ export interface TokenClaims {
   readonly tokenId: string;
   readonly principal: Principal;
   readonly scopes: readonly Scope[];
+  /** The personal access token that was shown for it. */
+  readonly personalTokenId?: string;
   /** When the credential was shown for which the token was given; what revokes the one revokes the other. */
   readonly provedAtMs: number;
   readonly issuedAtMs: number;
@@ -18,6 +20,7 @@ export interface TokenClaims {
 interface OwnClaim {
   readonly kind: Principal['kind'];
   readonly name: string;
+  readonly personalTokenId?: string;
   /** In milliseconds: the whole seconds of `iat` are too coarse to compare with the instant of a revocation. */
   readonly provedAtMs: number;
 }
@@ -30,8 +33,13 @@ export function writeClaims(
   claims: TokenClaims,
   names: { readonly issuer: string; readonly service: string },
 ): Record<string, unknown> {
-  const { principal, provedAtMs, issuedAtMs, expiresAtMs } = claims;
-  const own: OwnClaim = { kind: principal.kind, name: principal.name, provedAtMs };
+  const { principal, provedAtMs, issuedAtMs, expiresAtMs, personalTokenId } = claims;
+  const own: OwnClaim = {
+    kind: principal.kind,
+    name: principal.name,
+    provedAtMs,
+    ...(personalTokenId === undefined ? {} : { personalTokenId }),
+  };
   return {
     iss: names.issuer,
     sub: principal.id,
@@ -65,6 +73,7 @@ export function readClaims(payload: Uint8Array): TokenClaims | undefined {
     tokenId: jti,
     principal,
     scopes,
+    ...(own.personalTokenId === undefined ? {} : { personalTokenId: own.personalTokenId }),
     provedAtMs: own.provedAtMs,
     issuedAtMs: iat * 1000,
     expiresAtMs: exp * 1000,
@@ -82,10 +91,12 @@ export function isFromTheFuture(claims: Pick<TokenClaims, 'issuedAtMs'>, nowMs: 
 
 function readOwn(value: JsonValue | undefined): OwnClaim | undefined {
   if (!isObject(value)) return undefined;
-  const { kind, name, provedAtMs } = value;
+  const { kind, name, provedAtMs, personalTokenId } = value;
   if (kind !== 'user' && kind !== 'robot' && kind !== 'anonymous') return undefined;
   if (typeof name !== 'string' || typeof provedAtMs !== 'number') return undefined;
-  return { kind, name, provedAtMs };
+  // One that could not be read would lift the limit that it stands for.
+  if (personalTokenId !== undefined && typeof personalTokenId !== 'string') return undefined;
+  return { kind, name, provedAtMs, ...(personalTokenId === undefined ? {} : { personalTokenId }) };
 }
 
 function readPrincipal(sub: JsonValue | undefined, own: OwnClaim): Principal | undefined {

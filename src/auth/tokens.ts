@@ -52,6 +52,7 @@ export interface TokenIssuer {
     readonly scopes: readonly Scope[];
     /** Of the identity that asks; now, when it was not proved by a credential of its own (anonymous). */
     readonly provedAtMs?: number | undefined;
+    readonly personalTokenId?: string | undefined;
   }): Promise<IssuedToken>;
   /** Says whether we made the token and it is not over. Whether its principal may still use it, `Directory` knows. */
   verify(token: string): Promise<TokenCheck>;
@@ -97,7 +98,7 @@ export function createTokenIssuer(options: TokenIssuerOptions, parts: TokenIssue
   }
 
   return {
-    async issue({ principal, scopes, provedAtMs }) {
+    async issue({ principal, scopes, provedAtMs, personalTokenId }) {
       const issuedAtMs = clock.nowMs();
       const key = signingKey(keys.keys(), issuedAtMs, options.lifetimeSeconds);
       const tokenId = newId(random);
@@ -105,6 +106,7 @@ export function createTokenIssuer(options: TokenIssuerOptions, parts: TokenIssue
         tokenId,
         principal,
         scopes,
+        ...(personalTokenId === undefined ? {} : { personalTokenId }),
         provedAtMs: provedAtMs ?? issuedAtMs,
         issuedAtMs,
         expiresAtMs: issuedAtMs + options.lifetimeSeconds * 1000,

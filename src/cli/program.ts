@@ -9,6 +9,7 @@ import { addRegistryCommands } from './commands/registry.ts';
 import { addRightsCommands } from './commands/rights.ts';
 import { addServiceCommands } from './commands/service.ts';
 import { addSignInCommands } from './commands/sign-in.ts';
+import { addTokenCommands } from './commands/tokens.ts';
 import { addCompletionCommand } from './completion.ts';
 import type { CommandContext } from './session.ts';
 
@@ -42,6 +43,7 @@ export function createProgram(version: string, context: CommandContext): Command
   addConfigCommands(program, context);
   addSignInCommands(program, context);
   addPeopleCommands(program, context);
+  addTokenCommands(program, context);
   addRightsCommands(program, context);
   addAccessCommands(program, context);
   addImageCommands(program, context);

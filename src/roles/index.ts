@@ -1,5 +1,6 @@
 /** Who may do what: pure decisions over principals, grants, scopes. Entered by auth/, store/, cluster/, gateway/, api/. */
 
+export { allowsAction, narrowScopes } from './allowances.ts';
 export type { GrantState } from './authorize.ts';
 export { authorize, grantsAbout, isLiveGrant } from './authorize.ts';
 export { BUILT_IN_ROLES, parseAction } from './built-in.ts';
@@ -11,6 +12,7 @@ export type { ScopesResult } from './scopes.ts';
 export { holdsCatalog, parseScopes, printScope, scopeActions, scopesHold } from './scopes.ts';
 export type {
   Action,
+  Allowance,
   Authorization,
   AuthorizeRequest,
   Grant,

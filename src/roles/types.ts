@@ -63,6 +63,13 @@ export interface Grant {
   readonly givenBy?: string;
 }
 
+/** A part of somebody's rights, as a personal access token carries it: actions on a repository pattern. */
+export interface Allowance {
+  readonly actions: readonly Action[];
+  /** As of a grant. */
+  readonly pattern: string;
+}
+
 /** What a token asks: `repository:team/app:pull,push`. @see distribution docs/content/spec/auth/scope.md */
 export interface Scope {
   readonly type: string;

@@ -1,8 +1,15 @@
 import type { Access, Account, AccountReads, RefreshToken } from '../auth/index.ts';
 import { type Action, type Grant, type Principal, parseAction } from '../roles/index.ts';
 import { fromJsonText, type JsonText } from './json-text.ts';
+import {
+  findPersonalToken,
+  lastUseOf,
+  listPersonalTokens,
+  previousOf,
+  readLiveTokens,
+} from './personal-tokens.ts';
 import { optional } from './rows.ts';
-import type { AccountsTable, MainSql } from './tables.ts';
+import type { AccountsTable, MainSql, RefreshTokensTable } from './tables.ts';
 import { snapshot } from './transactions.ts';
 
 export function createAccountReads(sql: MainSql): AccountReads {
@@ -15,6 +22,9 @@ export function createAccountReads(sql: MainSql): AccountReads {
     // The account and its grants in one snapshot: never the grants of before with the account of after.
     readAccess: (principal) => snapshot(sql, (now) => readAccess(now, principal)),
     findRefreshToken: (id) => findRefreshToken(sql, id),
+    listRefreshTokens: (accountId) => listRefreshTokens(sql, accountId),
+    findPersonalToken: (secretHash) => findPersonalToken(sql, secretHash),
+    listPersonalTokens: (accountId) => listPersonalTokens(sql, accountId),
     async listAccounts(kind) {
       const rows = await sql
         .selectFrom('accounts')
@@ -70,6 +80,8 @@ function toAccount(row: AccountsTable): Account {
     notBeforeMs: row.not_before_ms,
     createdAtMs: row.created_at_ms,
     ...optional('expiresAtMs', row.expires_at_ms),
+    ...previousOf(row),
+    ...lastUseOf(row),
   };
 }
 
@@ -110,11 +122,13 @@ async function readAccountAccess(
     .where('grants.subject_kind', '=', 'anonymous')
     .where('grants.effect', '=', 'allow')
     .execute();
+  const tokens = kind === 'user' ? await readLiveTokens(sql, id) : [];
   return {
     isActive: account.is_disabled === 0,
     notBeforeMs: account.not_before_ms,
     ...optional('expiresAtMs', account.expires_at_ms),
     grants: [...own, ...ofGroups, ...ofEverybody].map(toGrant),
+    ...(tokens.length === 0 ? {} : { tokens }),
   };
 }
 
@@ -181,17 +195,31 @@ function knownActions(text: JsonText<readonly Action[]>): readonly Action[] {
 
 async function findRefreshToken(sql: MainSql, id: string): Promise<RefreshToken | undefined> {
   const row = await sql.selectFrom('refresh_tokens').selectAll().where('id', '=', id).executeTakeFirst();
-  return (
-    row && {
-      id: row.id,
-      accountId: row.account_id,
-      service: row.service,
-      clientId: row.client_id,
-      secretHash: row.secret_hash,
-      createdAtMs: row.created_at_ms,
-      lastUsedAtMs: row.last_used_at_ms,
-    }
-  );
+  return row && toRefreshToken(row);
+}
+
+async function listRefreshTokens(sql: MainSql, accountId: string): Promise<readonly RefreshToken[]> {
+  const rows = await sql
+    .selectFrom('refresh_tokens')
+    .selectAll()
+    .where('account_id', '=', accountId)
+    .orderBy('last_used_at_ms', 'desc')
+    .orderBy('id')
+    .execute();
+  return rows.map(toRefreshToken);
+}
+
+function toRefreshToken(row: RefreshTokensTable): RefreshToken {
+  return {
+    id: row.id,
+    accountId: row.account_id,
+    service: row.service,
+    clientId: row.client_id,
+    secretHash: row.secret_hash,
+    createdAtMs: row.created_at_ms,
+    lastUsedAtMs: row.last_used_at_ms,
+    ...optional('lastUsedFrom', row.last_used_from),
+  };
 }
 
 async function listGroups(sql: MainSql): ReturnType<AccountReads['listGroups']> {

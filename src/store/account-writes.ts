@@ -6,6 +6,14 @@ import { StoreConflict } from './faults.ts';
 import { addGrant, removeGrant } from './grant-writes.ts';
 import { addGroup, joinGroup, leaveGroup, removeGroup } from './group-writes.ts';
 import { keepingAnAdmin } from './last-admin.ts';
+import {
+  addPersonalToken,
+  removePersonalToken,
+  rotated,
+  rotatePersonalToken,
+  touchPersonalToken,
+  used,
+} from './personal-tokens.ts';
 import { quoted } from './quoted.ts';
 import { addRefreshToken } from './refresh-tokens.ts';
 import { putRole, removeRole } from './role-writes.ts';
@@ -35,7 +43,16 @@ export function createAccountWrites({ write, clock, random }: AccountWritesParts
     setSecret: (id, secretHash, notBeforeMs) =>
       ofAccount(id, async (sql) => {
         await killTokens(sql, id, notBeforeMs);
-        await sql.updateTable('accounts').set({ secret_hash: secretHash }).where('id', '=', id).execute();
+        await sql.updateTable('accounts').set(rotated('', { secretHash })).where('id', '=', id).execute();
+      }),
+    rotateSecret: (id, rotation) =>
+      ofAccount(id, async (sql) => {
+        const { secret_hash } = await getAccount(sql, id);
+        await sql.updateTable('accounts').set(rotated(secret_hash, rotation)).where('id', '=', id).execute();
+      }),
+    touchAccount: (id, use) =>
+      write(async (sql) => {
+        await sql.updateTable('accounts').set(used(use)).where('id', '=', id).execute();
       }),
     setDisabled: (id, isDisabled, notBeforeMs) =>
       ofAccount(id, (sql) =>
@@ -45,7 +62,11 @@ export function createAccountWrites({ write, clock, random }: AccountWritesParts
           await sql.updateTable('accounts').set({ is_disabled: flag }).where('id', '=', id).execute();
         }),
       ),
-    revokeTokens: (id, notBeforeMs) => ofAccount(id, (sql) => killTokens(sql, id, notBeforeMs)),
+    revokeTokens: (id, notBeforeMs) =>
+      ofAccount(id, async (sql) => {
+        await killTokens(sql, id, notBeforeMs);
+        await sql.deleteFrom('personal_tokens').where('account_id', '=', id).execute();
+      }),
     removeAccount: (id) =>
       ofAccount(id, (sql) => keepingAnAdmin(sql, clock.nowMs(), () => removeAccount(sql, id))),
     addGroup: (group) => ofAll((sql) => addGroup(sql, group)),
@@ -61,14 +82,16 @@ export function createAccountWrites({ write, clock, random }: AccountWritesParts
     takeGrant: (giver, grant) => ofAll((sql) => takeGrant(sql, giver, grant, clock.nowMs())),
     // Nothing in memory depends on one refresh token: it is looked up each time.
     addRefreshToken: (token) => write((sql) => addRefreshToken(sql, token)),
-    touchRefreshToken: (id, lastUsedAtMs) =>
+    touchRefreshToken: (id, use) =>
       write(async (sql) => {
-        await sql
-          .updateTable('refresh_tokens')
-          .set({ last_used_at_ms: lastUsedAtMs })
-          .where('id', '=', id)
-          .execute();
+        await sql.updateTable('refresh_tokens').set(used(use)).where('id', '=', id).execute();
       }),
+    addPersonalToken: (token) => ofAccount(token.accountId, (sql) => addPersonalToken(sql, token)),
+    rotatePersonalToken: (id, rotation) =>
+      write(async (sql, changed) => changed('access', await rotatePersonalToken(sql, id, rotation))),
+    removePersonalToken: (id) =>
+      write(async (sql, changed) => changed('access', await removePersonalToken(sql, id))),
+    touchPersonalToken: (id, use) => write((sql) => touchPersonalToken(sql, id, use)),
     removeRefreshToken: (id) =>
       write(async (sql) => {
         await sql.deleteFrom('refresh_tokens').where('id', '=', id).execute();
@@ -115,12 +138,7 @@ async function addAccount(sql: MainSql, account: Account): Promise<void> {
  * under way could not see by the stamp that its password was changed.
  */
 async function killTokens(sql: MainSql, id: string, notBeforeMs: number): Promise<void> {
-  const account = await sql
-    .selectFrom('accounts')
-    .select('not_before_ms')
-    .where('id', '=', id)
-    .executeTakeFirst();
-  if (!account) throw unknownAccount();
+  const account = await getAccount(sql, id);
   await sql
     .updateTable('accounts')
     .set({ not_before_ms: Math.max(account.not_before_ms + 1, notBeforeMs) })
@@ -129,7 +147,17 @@ async function killTokens(sql: MainSql, id: string, notBeforeMs: number): Promis
   await sql.deleteFrom('refresh_tokens').where('account_id', '=', id).execute();
 }
 
-/** Grants, memberships and refresh tokens go with it. */
+async function getAccount(sql: MainSql, id: string) {
+  const account = await sql
+    .selectFrom('accounts')
+    .select(['not_before_ms', 'secret_hash'])
+    .where('id', '=', id)
+    .executeTakeFirst();
+  if (!account) throw unknownAccount();
+  return account;
+}
+
+/** Grants, memberships and tokens go with it. */
 async function removeAccount(sql: MainSql, id: string): Promise<void> {
   const removed = await sql.deleteFrom('accounts').where('id', '=', id).executeTakeFirst();
   if (removed.numDeletedRows === 0n) throw unknownAccount();

@@ -4,7 +4,7 @@ import type { Account } from '../auth/index.ts';
 import type { BlobOwner } from '../content/index.ts';
 import type { Descriptor, Digest, ManifestKind, Repository, Tag } from '../oci/index.ts';
 import type { FindingKind, Policy, Severity } from '../policy/index.ts';
-import type { Action, Grant, GrantSubject } from '../roles/index.ts';
+import type { Action, Allowance, Grant, GrantSubject } from '../roles/index.ts';
 import type { JsonText } from './json-text.ts';
 
 /**
@@ -24,6 +24,10 @@ export interface AccountsTable {
   not_before_ms: number;
   created_at_ms: number;
   expires_at_ms: number | null;
+  previous_secret_hash: string | null;
+  previous_until_ms: number | null;
+  last_used_at_ms: number | null;
+  last_used_from: string | null;
 }
 
 /** Identifiers of removed accounts: never given again, so that a name that returns inherits nothing. */
@@ -68,7 +72,7 @@ interface GrantsTable {
   actions_max: JsonText<readonly Action[]> | null;
 }
 
-interface RefreshTokensTable {
+export interface RefreshTokensTable {
   id: string;
   account_id: string;
   service: string;
@@ -76,6 +80,21 @@ interface RefreshTokensTable {
   secret_hash: string;
   created_at_ms: number;
   last_used_at_ms: number;
+  last_used_from: string | null;
+}
+
+export interface PersonalTokensTable {
+  id: string;
+  account_id: string;
+  name: string;
+  secret_hash: string;
+  previous_secret_hash: string | null;
+  previous_until_ms: number | null;
+  allows: JsonText<readonly Allowance[]>;
+  created_at_ms: number;
+  expires_at_ms: number;
+  last_used_at_ms: number | null;
+  last_used_from: string | null;
 }
 
 /** What follows from a manifest's bytes; the same in every repository. */
@@ -181,6 +200,7 @@ export interface MainTables {
   roles: RolesTable;
   grants: GrantsTable;
   refresh_tokens: RefreshTokensTable;
+  personal_tokens: PersonalTokensTable;
   manifests: ManifestsTable;
   manifest_blobs: ManifestBlobsTable;
   repository_manifests: RepositoryManifestsTable;

@@ -69,6 +69,12 @@ const EXAMPLES: readonly Example[] = [
     ...{ id: 'robot.rotate', method: 'post', path: '/robots/ci/rotate', status: 200, role: 'admin' },
     unknown: { path: '/robots/nothing/rotate', status: 404 },
   },
+  ...['disable', 'enable'].map(
+    (verb): Example => ({
+      ...{ id: `robot.${verb}`, method: 'post', path: `/robots/ci/${verb}`, status: 200, role: 'admin' },
+      unknown: { path: `/robots/nothing/${verb}`, status: 404 },
+    }),
+  ),
   {
     ...{ id: 'robot.remove', method: 'delete', path: '/robots/ci', status: 200, role: 'admin' },
     unknown: { path: '/robots/ci', status: 404 },
@@ -143,6 +149,30 @@ const EXAMPLES: readonly Example[] = [
     unknown: { path: '/explain?principal=nobody&action=pull&repository=team%2Fapp', status: 404 },
   },
   { id: 'status', method: 'get', path: '/status', status: 200, role: 'admin' },
+  {
+    ...{ id: 'token.create', method: 'post', path: '/tokens', status: 201 },
+    body: { name: 'laptop', allows: [{ actions: ['pull'], on: 'team/**' }] },
+    unknown: { body: { name: 'laptop', expires: '1m' }, status: 400 },
+  },
+  { id: 'token.list', method: 'get', path: '/tokens', status: 200 },
+  {
+    ...{ id: 'token.rotate', method: 'post', path: '/tokens/laptop/rotate', status: 200 },
+    body: { overlap: '1h' },
+    unknown: { path: '/tokens/nothing/rotate', status: 404 },
+  },
+  {
+    ...{ id: 'user.tokens', method: 'get', path: '/users/the-reader/tokens', status: 200, role: 'admin' },
+    unknown: { path: '/users/nobody/tokens', status: 404 },
+  },
+  {
+    ...{ id: 'user.token.revoke', method: 'delete', status: 200, role: 'admin' },
+    path: '/users/the-reader/tokens/kept',
+    unknown: { path: '/users/the-reader/tokens/nothing', status: 404 },
+  },
+  {
+    ...{ id: 'token.revoke', method: 'delete', path: '/tokens/laptop', status: 200 },
+    unknown: { path: '/tokens/nothing', status: 404 },
+  },
   { id: 'sign-out', method: 'post', path: '/sign-out', status: 200 },
   { id: 'me', method: 'get', path: '/me', status: 200 },
   {
@@ -179,6 +209,7 @@ describe('an operation of the API', () => {
     for (const role of ROLES) await lab.addUser(`the-${role}`, [role, '**']);
     await lab.addUser('elsewhere', ['maintainer', 'other/**']);
     await lab.addImage('team/app', '1');
+    await lab.call('post', '/api/v1/tokens', { as: 'the-reader', body: { name: 'kept' } });
   });
   after(() => lab.close());
 

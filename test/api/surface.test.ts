@@ -349,7 +349,10 @@ describe('the surface of the API', () => {
       const query = '/token?offline_token=true&scope=repository:a/b:pull';
       const { token, refresh_token: refreshToken } = (await lab.call('get', query)).body;
       const me = await lab.call('get', '/api/v1/me', { as: `Bearer ${refreshToken}` });
-      assert.deepEqual(me.body, { kind: 'user', name: 'admin', via: 'refresh-token' });
+      assert.deepEqual(me.body, {
+        ...{ kind: 'user', name: 'admin', via: 'refresh-token' },
+        warnings: [],
+      });
       assert.equal((await lab.call('get', '/api/v1/me', { as: `Bearer ${token}` })).status, 401);
     });
 
@@ -377,7 +380,10 @@ describe('the surface of the API', () => {
       const local = await openApiLab(LOCAL_IDENTITY);
       try {
         const { status, body } = await local.call('get', '/api/v1/me', { as: '' });
-        assert.deepEqual([status, body], [200, { kind: 'local', name: 'local', via: 'socket' }]);
+        assert.deepEqual(
+          [status, body],
+          [200, { kind: 'local', name: 'local', via: 'socket', warnings: [] }],
+        );
         assert.equal((await local.call('post', '/api/v1/users', { as: '', body: newUser })).status, 201);
         const entry = local.audit.entries.at(-1);
         assert.deepEqual([entry?.principal?.name, entry?.principal?.via], ['local', 'socket']);

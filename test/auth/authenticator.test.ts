@@ -388,7 +388,7 @@ describe('a refresh token', () => {
     const { authenticator, refreshTokens, principal } = await createHouse();
     const { token, tokenId } = await refreshTokens.issue({ principal, service: SERVICE, clientId: CLIENT });
     assert.match(token, /^dgf_[a-z2-7]{26}_[0-9A-Za-z]{49}$/);
-    const use = () => authenticator.refresh({ token, service: SERVICE });
+    const use = () => authenticator.refresh({ token, service: SERVICE, source: HOME });
     for (const result of [await use(), ...(await Promise.all([use(), use()]))]) {
       const identity = identityOf(result);
       assert.deepEqual(
@@ -416,10 +416,10 @@ describe('a refresh token', () => {
     const { token, tokenId } = await refreshTokens.issue({ principal, service: SERVICE, clientId: CLIENT });
     const madeAtMs = clock.nowMs();
     clock.advance(299_999);
-    await refreshTokens.check({ token, service: SERVICE });
+    await refreshTokens.check({ token, service: SERVICE, source: HOME });
     assert.equal(accounts.refreshTokens.get(tokenId)?.lastUsedAtMs, madeAtMs);
     clock.advance(1);
-    await refreshTokens.check({ token, service: SERVICE });
+    await refreshTokens.check({ token, service: SERVICE, source: HOME });
     assert.equal(accounts.refreshTokens.get(tokenId)?.lastUsedAtMs, madeAtMs + 300_000);
   });
 
@@ -427,15 +427,21 @@ describe('a refresh token', () => {
     const { authenticator, refreshTokens, principal, clock } = await createHouse();
     const { token } = await refreshTokens.issue({ principal, service: SERVICE, clientId: CLIENT });
     clock.advance(90 * 86_400_000 - 1);
-    identityOf(await authenticator.refresh({ token, service: SERVICE }));
+    identityOf(await authenticator.refresh({ token, service: SERVICE, source: HOME }));
     clock.advance(90 * 86_400_000);
-    assert.equal(reasonOf(await authenticator.refresh({ token, service: SERVICE })), 'refresh-token.unused');
+    assert.equal(
+      reasonOf(await authenticator.refresh({ token, service: SERVICE, source: HOME })),
+      'refresh-token.unused',
+    );
   });
 
   it('T-25 is refused for another service', async () => {
     const { authenticator, refreshTokens, principal } = await createHouse();
     const { token } = await refreshTokens.issue({ principal, service: SERVICE, clientId: CLIENT });
-    assert.equal(reasonOf(await authenticator.refresh({ token, service: 'other' })), 'refresh-token.service');
+    assert.equal(
+      reasonOf(await authenticator.refresh({ token, service: 'other', source: HOME })),
+      'refresh-token.service',
+    );
   });
 
   it('T-24 is refused when its secret, its id or its form is not right', async () => {
@@ -453,7 +459,7 @@ describe('a refresh token', () => {
       ['', 'malformed'],
       ['x'.repeat(100_000), 'malformed'],
     ] as const) {
-      const result = await authenticator.refresh({ token, service: SERVICE });
+      const result = await authenticator.refresh({ token, service: SERVICE, source: HOME });
       assert.equal(reasonOf(result), `refresh-token.${cause}`);
       assert.ok(!result.ok);
       assert.equal(result.refusal.status, 401);
@@ -468,7 +474,7 @@ describe('a refresh token', () => {
       if (what === 'revoked') accounts.change(principal.id, { notBeforeMs: clock.nowMs() + 1 });
       if (what === 'removed') accounts.remove(principal.id);
       assert.equal(
-        reasonOf(await authenticator.refresh({ token, service: SERVICE })),
+        reasonOf(await authenticator.refresh({ token, service: SERVICE, source: HOME })),
         'refresh-token.revoked',
       );
     });
@@ -481,6 +487,6 @@ describe('a refresh token', () => {
       throw new Error('housekeeping is away');
     };
     clock.advance(600_000);
-    identityOf(await authenticator.refresh({ token, service: SERVICE }));
+    identityOf(await authenticator.refresh({ token, service: SERVICE, source: HOME }));
   });
 });

@@ -10,8 +10,10 @@ import {
   DEFAULT_REFRESH_OPTIONS,
   hashSecret,
   type KeyRing,
+  type LastUse,
   newRobotSecret,
   type PasswordHashOptions,
+  type PersonalToken,
   type RefreshToken,
   type SigningKey,
 } from '../../src/auth/index.ts';
@@ -62,6 +64,7 @@ function createAccounts(parts: { readonly changes: ReturnType<typeof createLocal
   const accounts = new Map<string, Account>();
   const grants = new Map<string, readonly Grant[]>();
   const refreshTokens = new Map<string, RefreshToken>();
+  const personalTokens = new Map<string, PersonalToken>();
   let readCount = 0;
   const tell = (key: string) => parts.changes.publish({ topic: 'access', key });
   return {
@@ -95,7 +98,8 @@ function createAccounts(parts: { readonly changes: ReturnType<typeof createLocal
       const given = grants.get(id) ?? [];
       if (kind === 'anonymous') return { isActive: true, notBeforeMs: 0, grants: given };
       const account = accounts.get(id);
-      return account && { isActive: !account.isDisabled, grants: given, ...pick(account) };
+      const tokens = [...personalTokens.values()].filter((token) => token.accountId === id);
+      return account && { isActive: !account.isDisabled, grants: given, tokens, ...pick(account) };
     },
     async findRefreshToken(id: string) {
       return refreshTokens.get(id);
@@ -103,9 +107,27 @@ function createAccounts(parts: { readonly changes: ReturnType<typeof createLocal
     async addRefreshToken(token: RefreshToken) {
       refreshTokens.set(token.id, token);
     },
-    async touchRefreshToken(id: string, lastUsedAtMs: number) {
+    async touchRefreshToken(id: string, use: LastUse) {
       const token = refreshTokens.get(id);
-      if (token) refreshTokens.set(id, { ...token, lastUsedAtMs });
+      if (token) refreshTokens.set(id, { ...token, lastUsedAtMs: use.atMs, lastUsedFrom: use.from });
+    },
+    personalTokens,
+    addPersonalToken(token: PersonalToken) {
+      personalTokens.set(token.id, token);
+      tell(token.accountId);
+    },
+    async findPersonalToken(secretHash: string) {
+      return [...personalTokens.values()].find(
+        (token) => token.secretHash === secretHash || token.previous?.secretHash === secretHash,
+      );
+    },
+    async touchPersonalToken(id: string, lastUse: LastUse) {
+      const token = personalTokens.get(id);
+      if (token) personalTokens.set(id, { ...token, lastUse });
+    },
+    async touchAccount(id: string, lastUse: LastUse) {
+      const account = accounts.get(id);
+      if (account) accounts.set(id, { ...account, lastUse });
     },
   };
 }
@@ -166,6 +188,7 @@ export async function createHouse(hashOptions: PasswordHashOptions = FAST_HASH) 
     changes,
     clock,
     random,
+    logger: silentLogger,
     tokens,
     refreshTokens,
   });

@@ -27,7 +27,11 @@ const COMMANDS: readonly {
   readonly undo?: readonly string[];
 }[] = [
   { args: ['status'], text: /^dockgate \d.*\naccess log: writable/s, json: /"isLogWritable":true/ },
-  { args: ['whoami'], text: /^local local\n$/, json: /^\{"kind":"local","name":"local","via":"socket"\}\n$/ },
+  {
+    args: ['whoami'],
+    text: /^local local\n$/,
+    json: /^\{"kind":"local","name":"local","via":"socket","warnings":\[\]\}\n$/,
+  },
   {
     args: ['user', 'add', 'carol', '--password-stdin'],
     input: `${PASSWORD}\n`,

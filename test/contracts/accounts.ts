@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { Account, NewGrant, RefreshToken } from '../../src/auth/index.ts';
+import type { Account, NewGrant, PersonalToken, RefreshToken } from '../../src/auth/index.ts';
 import { BUILT_IN_ROLES } from '../../src/roles/index.ts';
 import { type OpenStore, withStore } from './store-bench.ts';
 
@@ -179,27 +179,138 @@ export function accountsContract(implementation: string, open: OpenStore): void 
       });
     });
 
+    describe('a personal access token', () => {
+      const personal = (name: string, overrides: Partial<PersonalToken> = {}): PersonalToken => ({
+        id: `pat-${name}`,
+        accountId: 'id-alice',
+        name,
+        secretHash: `sha256:${name}`,
+        allows: [{ actions: ['pull'], pattern: 'team/**' }],
+        createdAtMs: 5000,
+        expiresAtMs: 90_000,
+        ...overrides,
+      });
+      beforeEach(() => accounts().addAccount(account('alice')));
+
+      it('is found by its hash, listed with its owner and part of the access', async () => {
+        await accounts().addPersonalToken(personal('laptop'));
+        assert.deepEqual(await accounts().findPersonalToken('sha256:laptop'), personal('laptop'));
+        assert.equal(await accounts().findPersonalToken('sha256:other'), undefined);
+        assert.deepEqual(await accounts().listPersonalTokens('id-alice'), [personal('laptop')]);
+        assert.deepEqual((await accessOf('id-alice')).tokens, [
+          { id: 'pat-laptop', allows: [{ actions: ['pull'], pattern: 'team/**' }], expiresAtMs: 90_000 },
+        ]);
+        assert.deepEqual(await accounts().listPersonalTokens('nobody'), []);
+      });
+
+      it('is found by the hash before its rotation too, which says until when that counts', async () => {
+        await accounts().addPersonalToken(personal('laptop'));
+        const life = { createdAtMs: 6000, expiresAtMs: 99_000 };
+        const rotation = { secretHash: 'sha256:new', previousUntilMs: 9000, ...life };
+        await accounts().rotatePersonalToken('pat-laptop', rotation);
+        const rotated = personal('laptop', {
+          ...{ secretHash: 'sha256:new', previous: { secretHash: 'sha256:laptop', untilMs: 9000 } },
+          ...life,
+        });
+        for (const hash of ['sha256:laptop', 'sha256:new']) {
+          assert.deepEqual(await accounts().findPersonalToken(hash), rotated);
+        }
+        await accounts().rotatePersonalToken('pat-laptop', { secretHash: 'sha256:newer', ...life });
+        for (const hash of ['sha256:laptop', 'sha256:new']) {
+          assert.equal(await accounts().findPersonalToken(hash), undefined);
+        }
+      });
+
+      it('keeps its last use', async () => {
+        await accounts().addPersonalToken(personal('laptop'));
+        const lastUse = { atMs: 7000, from: '192.0.2.1' };
+        await accounts().touchPersonalToken('pat-laptop', lastUse);
+        await accounts().touchPersonalToken('nothing', lastUse);
+        assert.deepEqual(await accounts().listPersonalTokens('id-alice'), [personal('laptop', { lastUse })]);
+      });
+
+      it('has a name that its owner uses once, and others may use too', async () => {
+        await accounts().addAccount(account('bob'));
+        await accounts().addPersonalToken(personal('laptop'));
+        await assert.rejects(
+          accounts().addPersonalToken(personal('laptop', { id: 'x', secretHash: 'sha256:x' })),
+          conflict('taken'),
+        );
+        await accounts().addPersonalToken(
+          personal('laptop', { id: 'y', secretHash: 'sha256:y', accountId: 'id-bob' }),
+        );
+      });
+
+      it('is one of fifty at most, those that ended a month ago not counted', async () => {
+        const ended = { createdAtMs: 0, expiresAtMs: 1 };
+        await accounts().addPersonalToken(personal('old', ended));
+        for (let n = 0; n < 49; n++) await accounts().addPersonalToken(personal(`t${n}`));
+        await assert.rejects(accounts().addPersonalToken(personal('more')), conflict('in-use'));
+        const month = { createdAtMs: 2 + 30 * 24 * HOUR_MS, expiresAtMs: 40 * 24 * HOUR_MS };
+        await accounts().addPersonalToken(personal('later', month));
+        const names = (await accounts().listPersonalTokens('id-alice')).map(({ name }) => name);
+        assert.deepEqual([names.length, names.includes('old'), names.includes('later')], [50, false, true]);
+      });
+
+      it('is over when it is removed, its owner revoked or removed', async () => {
+        await accounts().addPersonalToken(personal('a'));
+        await accounts().addPersonalToken(personal('b'));
+        await accounts().removePersonalToken('pat-a');
+        assert.equal(await accounts().findPersonalToken('sha256:a'), undefined);
+        await assert.rejects(accounts().removePersonalToken('pat-a'), conflict('unknown'));
+        await assert.rejects(
+          accounts().rotatePersonalToken('pat-a', { secretHash: 'x', createdAtMs: 1, expiresAtMs: 2 }),
+          conflict('unknown'),
+        );
+        await accounts().revokeTokens('id-alice', 9000);
+        assert.equal((await accessOf('id-alice')).tokens, undefined);
+        await accounts().addPersonalToken(personal('c'));
+        await accounts().removeAccount('id-alice');
+        assert.equal(await accounts().findPersonalToken('sha256:c'), undefined);
+      });
+    });
+
+    describe("a robot's secret", () => {
+      beforeEach(() => accounts().addAccount(account('ci', { kind: 'robot' })));
+      const robot = async () => accounts().findAccountById('id-ci');
+
+      it('is rotated with the one before kept until an instant, and its tokens live on', async () => {
+        const before = await robot();
+        await accounts().rotateSecret('id-ci', { secretHash: 'sha256:new', previousUntilMs: 9000 });
+        assert.deepEqual((await robot())?.previous, { secretHash: before?.secretHash, untilMs: 9000 });
+        assert.equal((await robot())?.notBeforeMs, before?.notBeforeMs);
+        await accounts().setSecret('id-ci', 'sha256:newer', 9000);
+        assert.equal((await robot())?.previous, undefined);
+        await assert.rejects(accounts().rotateSecret('nobody', { secretHash: 'x' }), conflict('unknown'));
+      });
+
+      it('has a last use', async () => {
+        await accounts().touchAccount('id-ci', { atMs: 7000, from: '192.0.2.1' });
+        assert.deepEqual((await robot())?.lastUse, { atMs: 7000, from: '192.0.2.1' });
+      });
+    });
+
     describe('a refresh token', () => {
       beforeEach(() => accounts().addAccount(account('alice')));
 
       it('is found, touched and removed', async () => {
         await accounts().addRefreshToken(token('t', 'id-alice'));
-        await accounts().touchRefreshToken('t', 7000);
+        await accounts().touchRefreshToken('t', { atMs: 7000, from: '192.0.2.1' });
         assert.deepEqual(
           await accounts().findRefreshToken('t'),
-          token('t', 'id-alice', { lastUsedAtMs: 7000 }),
+          token('t', 'id-alice', { lastUsedAtMs: 7000, lastUsedFrom: '192.0.2.1' }),
         );
         await accounts().removeRefreshToken('t');
         assert.equal(await accounts().findRefreshToken('t'), undefined);
         await accounts().removeRefreshToken('t');
-        await accounts().touchRefreshToken('t', 8000);
+        await accounts().touchRefreshToken('t', { atMs: 8000, from: '' });
       });
 
       it('drops the one used longest ago when there are more than 100 (C-16)', async () => {
         for (let at = 0; at < 100; at++) {
           await accounts().addRefreshToken(token(`t${at}`, 'id-alice', { lastUsedAtMs: 5000 + at }));
         }
-        await accounts().touchRefreshToken('t0', 9000);
+        await accounts().touchRefreshToken('t0', { atMs: 9000, from: '' });
         await accounts().addRefreshToken(token('new', 'id-alice', { lastUsedAtMs: 1 }));
         assert.equal(await accounts().findRefreshToken('t1'), undefined);
         for (const id of ['t0', 't2', 't99', 'new']) assert.ok(await accounts().findRefreshToken(id), id);
@@ -609,7 +720,15 @@ export function accountsContract(implementation: string, open: OpenStore): void 
         await expectChanges(accounts().leaveGroup('team', 'alice'), all);
         await expectChanges(accounts().removeGroup('team'), all);
         await expectChanges(accounts().addRefreshToken(token('t', 'id-alice')), []);
-        await expectChanges(accounts().touchRefreshToken('t', 9), []);
+        await expectChanges(accounts().touchRefreshToken('t', { atMs: 9, from: '' }), []);
+        const life = { createdAtMs: 1, expiresAtMs: 2 };
+        const pat = { id: 'p', accountId: 'id-alice', name: 'p', secretHash: 'h', allows: [], ...life };
+        await expectChanges(accounts().addPersonalToken(pat), alice);
+        await expectChanges(accounts().rotatePersonalToken('p', { secretHash: 'i', ...life }), alice);
+        await expectChanges(accounts().touchPersonalToken('p', { atMs: 9, from: '' }), []);
+        await expectChanges(accounts().removePersonalToken('p'), alice);
+        await expectChanges(accounts().rotateSecret('id-alice', { secretHash: 'h' }), alice);
+        await expectChanges(accounts().touchAccount('id-alice', { atMs: 9, from: '' }), []);
         await expectChanges(accounts().removeAccount('id-alice'), alice);
       });
 

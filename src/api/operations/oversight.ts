@@ -95,6 +95,7 @@ export function oversightOperations(version: string) {
         kind: identity.principal.kind,
         name: identity.principal.name,
         via: identity.via,
+        warnings: identity.warning === undefined ? [] : [identity.warning],
       }),
     }),
   ];

@@ -14,7 +14,8 @@ import { ApiProblem, afterNow, type OperationContext, operation } from '../opera
 
 const done = z.object({ name: z.string() });
 
-async function findUser(name: string, { parts }: OperationContext) {
+/** @throws {ApiProblem} there is no such user (404). */
+export async function findUser(name: string, { parts }: OperationContext) {
   const user = await parts.accounts.findAccountByName('user', name);
   if (!user) throw new ApiProblem(404, 'DG_USER_UNKNOWN', `there is no user ${name}`);
   return user;

@@ -1,8 +1,16 @@
 import { z } from 'zod';
-import { hashSecret, newRobotSecret } from '../../auth/index.ts';
+import { type Account, expiryWarning, hashSecret, newRobotSecret } from '../../auth/index.ts';
 import { newId, parseDuration } from '../../base/index.ts';
-import { nameParams, newRobotShape, robotSecretShape, robotShape } from '../contract.ts';
+import {
+  nameParams,
+  newRobotShape,
+  type RobotShape,
+  robotSecretShape,
+  robotShape,
+  rotationShape,
+} from '../contract.ts';
 import { ApiProblem, afterNow, type OperationContext, operation } from '../operation.ts';
+import { previousUntil } from './tokens.ts';
 
 async function findRobot(name: string, { parts }: OperationContext) {
   const robot = await parts.accounts.findAccountByName('robot', name);
@@ -24,14 +32,7 @@ export const robotOperations = [
     async run(_input, { parts }) {
       const robots = await parts.accounts.listAccounts('robot');
       return {
-        robots: robots.map((robot) => ({
-          name: robot.name,
-          isDisabled: robot.isDisabled,
-          createdAt: new Date(robot.createdAtMs).toISOString(),
-          ...(robot.expiresAtMs === undefined
-            ? {}
-            : { expiresAt: new Date(robot.expiresAtMs).toISOString() }),
-        })),
+        robots: robots.map((robot) => printRobot(robot, parts.clock.nowMs())),
       };
     },
   }),
@@ -66,20 +67,44 @@ export const robotOperations = [
     id: 'robot.rotate',
     method: 'post',
     path: '/robots/{name}/rotate',
-    summary: 'Gives a robot a new secret; the old one and its tokens die',
+    summary: 'Gives a robot a new secret; the old one and its tokens die, or after the overlap',
     action: 'users.manage',
-    input: nameParams,
+    input: z.strictObject({ ...nameParams.shape, ...rotationShape.shape }),
     output: robotSecretShape,
     status: 200,
-    change: ({ name }) => ({ robot: name }),
-    async run({ name }, context) {
+    change: ({ name, overlap }) => ({ robot: name, overlap: overlap ?? 'none' }),
+    async run({ name, overlap }, context) {
       const robot = await findRobot(name, context);
-      const { accounts, random } = context.parts;
+      const { accounts, clock, random } = context.parts;
       const secret = newRobotSecret(random);
-      await accounts.setSecret(robot.id, hashSecret(secret), afterNow(context));
+      const secretHash = hashSecret(secret);
+      const previous = previousUntil(overlap, clock.nowMs());
+      if (previous.previousUntilMs === undefined) {
+        await accounts.setSecret(robot.id, secretHash, afterNow(context));
+      } else {
+        await accounts.rotateSecret(robot.id, { secretHash, ...previous });
+      }
       return { name, secret };
     },
   }),
+  ...(['disable', 'enable'] as const).map((word) =>
+    operation({
+      id: `robot.${word}`,
+      method: 'post',
+      path: `/robots/{name}/${word}`,
+      summary: word === 'disable' ? 'Shuts a robot out at once, tokens included' : 'Lets a robot in again',
+      action: 'users.manage',
+      input: nameParams,
+      output: z.object({ name: z.string() }),
+      status: 200,
+      change: ({ name }) => ({ robot: name, isDisabled: word === 'disable' }),
+      async run({ name }, context) {
+        const robot = await findRobot(name, context);
+        await context.parts.accounts.setDisabled(robot.id, word === 'disable', afterNow(context));
+        return { name };
+      },
+    }),
+  ),
   operation({
     id: 'robot.remove',
     method: 'delete',
@@ -97,3 +122,26 @@ export const robotOperations = [
     },
   }),
 ];
+
+function printRobot(robot: Account, nowMs: number): RobotShape {
+  const { name, isDisabled, createdAtMs, expiresAtMs, previous, lastUse } = robot;
+  const warning =
+    expiresAtMs === undefined
+      ? undefined
+      : expiryWarning({ what: `robot ${name}`, createdAtMs, expiresAtMs }, nowMs);
+  return {
+    name,
+    isDisabled,
+    createdAt: instant(createdAtMs),
+    ...(expiresAtMs === undefined ? {} : { expiresAt: instant(expiresAtMs) }),
+    ...(previous === undefined || nowMs >= previous.untilMs
+      ? {}
+      : { previousUntil: instant(previous.untilMs) }),
+    ...(lastUse === undefined ? {} : { lastUsedAt: instant(lastUse.atMs), lastUsedFrom: lastUse.from }),
+    ...(warning === undefined ? {} : { warning }),
+  };
+}
+
+function instant(atMs: number): string {
+  return new Date(atMs).toISOString();
+}

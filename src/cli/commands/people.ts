@@ -148,13 +148,28 @@ function addRobotCommands(program: Command, context: CommandContext): void {
     );
   robot
     .command('rotate <name>')
-    .description('give a robot a new secret; the old one dies')
-    .action((name: string, _options, command: Command) =>
+    .description('give a robot a new secret; the old one dies, with its tokens')
+    .option('--overlap <duration>', 'the old secret counts for so long: 1h, at most 7d (default: none)')
+    .action((name: string, options: { overlap?: string }, command: Command) =>
       withSession(command, context, async ({ client }) => {
-        const value = await client.post(`/robots/${encodeURIComponent(name)}/rotate`);
+        const value = await client.post(`/robots/${encodeURIComponent(name)}/rotate`, options);
         return { value, text: String(value.secret) };
       }),
     );
+  for (const [verb, description] of [
+    ['disable', 'shut a robot out at once, tokens included'],
+    ['enable', 'let a robot in again'],
+  ] as const) {
+    robot
+      .command(`${verb} <name>`)
+      .description(description)
+      .action((name: string, _options, command: Command) =>
+        withSession(command, context, async ({ client }) => ({
+          value: await client.post(`/robots/${encodeURIComponent(name)}/${verb}`),
+          text: `robot ${name} ${verb}d`,
+        })),
+      );
+  }
   addRemoval(robot, context, {
     noun: 'robot',
     path: '/robots',
@@ -166,13 +181,15 @@ function addRobotCommands(program: Command, context: CommandContext): void {
     .action((_options, command: Command) =>
       withSession(command, context, async ({ client }) => {
         const value = await client.get('/robots');
-        const rows = listIn(value, 'robots').map(({ name, isDisabled, expiresAt, createdAt }) => [
-          name,
-          isDisabled ? 'disabled' : 'active',
-          expiresAt ?? 'never',
-          createdAt,
+        const rows = listIn(value, 'robots').map((one) => [
+          one.name,
+          one.isDisabled ? 'disabled' : (one.warning ?? 'active'),
+          one.expiresAt ?? 'never',
+          one.createdAt,
+          one.lastUsedAt ?? 'never',
+          one.lastUsedFrom,
         ]);
-        return { value, text: table(['NAME', 'STATE', 'EXPIRES', 'SINCE'], rows) };
+        return { value, text: table(['NAME', 'STATE', 'EXPIRES', 'SINCE', 'LAST USED', 'FROM'], rows) };
       }),
     );
 }

@@ -47,7 +47,8 @@ export function addSignInCommands(program: Command, context: CommandContext): vo
     .action((_options, command: Command) =>
       withSession(command, context, async ({ client }) => {
         const value = await client.get('/me');
-        return { value, text: `${value.kind} ${value.name}` };
+        const warnings = Array.isArray(value.warnings) ? value.warnings.map(String) : [];
+        return { value, text: [`${value.kind} ${value.name}`, ...warnings].join('\n') };
       }),
     );
 }

@@ -184,4 +184,31 @@ const DELEGATION: Migration = {
   ],
 };
 
-export const MAIN_MIGRATIONS: readonly Migration[] = [ACCOUNTS, LINKS, FACTS, DELEGATION];
+const PERSONAL_TOKENS: Migration = {
+  name: 'personal access tokens, rotation with an overlap, last use',
+  statements: [
+    'alter table accounts add column previous_secret_hash text',
+    'alter table accounts add column previous_until_ms integer',
+    'alter table accounts add column last_used_at_ms integer',
+    'alter table accounts add column last_used_from text',
+    'alter table refresh_tokens add column last_used_from text',
+    `create table personal_tokens (
+      id text primary key,
+      account_id text not null references accounts (id) on delete cascade,
+      name text not null,
+      secret_hash text not null unique,
+      previous_secret_hash text,
+      previous_until_ms integer,
+      allows text not null,
+      created_at_ms integer not null,
+      expires_at_ms integer not null,
+      last_used_at_ms integer,
+      last_used_from text,
+      unique (account_id, name)
+    ) strict, without rowid`,
+    `create index personal_tokens_by_previous on personal_tokens (previous_secret_hash)
+      where previous_secret_hash is not null`,
+  ],
+};
+
+export const MAIN_MIGRATIONS: readonly Migration[] = [ACCOUNTS, LINKS, FACTS, DELEGATION, PERSONAL_TOKENS];
