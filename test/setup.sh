@@ -22,6 +22,7 @@ need ctr containerd
 need openssl openssl
 need git git
 need htpasswd apache2-utils
+need strace strace
 
 # The conformance program of the distribution specification, built as a Go module into the user's cache. Without Go
 # its test is skipped and says so.
