@@ -1,7 +1,9 @@
 import { headerOf, type OpenAnswer, readWhole, SMALL_BYTES_MAX, type WholeAnswer } from './answer.ts';
+import { createCircuit } from './circuit.ts';
 import { createDispatchers } from './dispatchers.ts';
 import { faultOf, isBrokenConnection, upstreamAway, upstreamBroken, upstreamSignInFailed } from './faults.ts';
 import type { Target, UpstreamParts } from './options.ts';
+import { createPatience, type Limit } from './patience.ts';
 import { createSignIn, type SignIn } from './sign-in.ts';
 
 /** One question to the upstream. */
@@ -31,6 +33,8 @@ export interface Client {
   /** A 200 with its body still to come; every other answer is whole. */
   open(exchange: Exchange): Promise<OpenAnswer | WholeAnswer>;
   readonly signIn: SignIn;
+  /** How many manifests may still be read, where the upstream says so. */
+  limit(): Limit | undefined;
   close(): Promise<void>;
 }
 
@@ -42,6 +46,8 @@ const REDIRECTS: readonly number[] = [301, 302, 303, 307, 308];
 
 export function createClient(target: Target, parts: UpstreamParts): Client {
   const dispatchers = createDispatchers(target, parts);
+  const patience = createPatience(parts.clock);
+  const circuit = createCircuit(target.circuit, parts.logger, target.url.origin);
   const signIn = createSignIn(target, {
     ...parts,
     askToken: ({ url, authorization, form }) =>
@@ -119,9 +125,22 @@ export function createClient(target: Target, parts: UpstreamParts): Client {
     throw upstreamSignInFailed('it refuses the credential');
   }
 
+  /** To the upstream itself, unless it asked for patience or does not answer. */
+  async function sendHome(url: URL, exchange: Exchange, signal: AbortSignal): Promise<OpenAnswer> {
+    patience.refuseEarly(exchange);
+    const answer = await circuit.run(() => sendSigned(url, exchange, signal));
+    try {
+      patience.learn(exchange, answer);
+    } catch (error) {
+      answer.body.destroy();
+      throw error;
+    }
+    return answer;
+  }
+
   async function follow(exchange: Exchange, signal: AbortSignal): Promise<OpenAnswer> {
     let url = new URL(exchange.path, target.url);
-    let answer = await sendSigned(url, exchange, signal);
+    let answer = await sendHome(url, exchange, signal);
     let isAtHome = true;
     for (let hops = 1; REDIRECTS.includes(answer.status); hops += 1) {
       if (exchange.method !== 'GET' && exchange.method !== 'HEAD') {
@@ -137,7 +156,7 @@ export function createClient(target: Target, parts: UpstreamParts): Client {
       // Once another origin has spoken, our credential is shown to nobody any more, not even at home.
       isAtHome &&= next.origin === target.url.origin;
       answer = isAtHome
-        ? await sendSigned(next, exchange, signal)
+        ? await sendHome(next, exchange, signal)
         : await send(next, exchange, undefined, signal);
       url = next;
     }
@@ -146,6 +165,7 @@ export function createClient(target: Target, parts: UpstreamParts): Client {
 
   return {
     signIn,
+    limit: patience.limit,
     fetch: (exchange) =>
       withDeadline(exchange.waitMsMax ?? target.timeouts.answerMs, async (signal) => {
         const answer = await follow(exchange, signal);

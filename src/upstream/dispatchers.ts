@@ -1,7 +1,7 @@
 import { rootCertificates } from 'node:tls';
 import { Agent, buildConnector, type Dispatcher, Pool } from 'undici';
 import { isReservedAddress, publicLookup } from './addresses.ts';
-import { upstreamAway, upstreamBroken } from './faults.ts';
+import { upstreamBroken, upstreamCrowded } from './faults.ts';
 import type { Target, UpstreamParts } from './options.ts';
 
 /** The connections of one upstream: to itself, to origins that are configured, to all others. */
@@ -31,7 +31,7 @@ export function createDispatchers(target: Target, parts: UpstreamParts): Dispatc
   return {
     for(url) {
       if (url.origin === target.url.origin) {
-        if (own.stats.queued >= target.waitingMax) throw upstreamAway('is asked too much at once');
+        if (own.stats.queued >= target.waitingMax) throw upstreamCrowded();
         return own;
       }
       if (target.configuredOrigins.has(url.origin)) return listed;

@@ -3,7 +3,7 @@ import { AddressRefused } from './addresses.ts';
 
 /**
  * The registry behind us did not give a usable answer. `DG_UPSTREAM_UNAVAILABLE` (503, or 429 where it asked
- * for patience): it did not answer, or not now. `DG_UPSTREAM_PROTOCOL` (502): it answered what it must not.
+ * for patience): it did not answer, or not now. `DG_UPSTREAM_CROWDED` (503): it was not asked. `DG_UPSTREAM_PROTOCOL` (502): it answered what it must not.
  * `DG_UPSTREAM_SIGN_IN` (502): it does not accept our own credential.
  */
 export class UpstreamUnavailable extends Fault {
@@ -20,6 +20,17 @@ export function upstreamAway(problem: string, cause?: unknown): UpstreamUnavaila
     'UNAVAILABLE',
     `the registry behind this gateway ${problem}, try again`,
     cause,
+    { headers: { 'Retry-After': String(RETRY_SECONDS) } },
+  );
+}
+
+/** As many wait for a connection as may: no sign that the upstream is away. */
+export function upstreamCrowded(): UpstreamUnavailable {
+  return new UpstreamUnavailable(
+    'DG_UPSTREAM_CROWDED',
+    'UNAVAILABLE',
+    'the registry behind this gateway is asked too much at once, try again',
+    undefined,
     { headers: { 'Retry-After': String(RETRY_SECONDS) } },
   );
 }

@@ -1,5 +1,6 @@
 import type { LookupFunction } from 'node:net';
 import { type Clock, HOUR_MS, type Logger, MINUTE_MS, SECOND_MS, StartError } from '../base/index.ts';
+import type { CircuitOptions } from './circuit.ts';
 import type { SecretOrigin } from './secret.ts';
 
 /** All in milliseconds. */
@@ -47,6 +48,8 @@ export interface UpstreamOptions {
   /** Origins to which a redirect is followed although their address is private: `http://store.corp:9000`. */
   readonly redirectOrigins?: readonly string[];
   readonly timeouts?: Partial<UpstreamTimeouts>;
+  /** When an upstream that does not answer is left alone. */
+  readonly circuit?: Partial<CircuitOptions>;
   /** Connections kept to the upstream, for everything but the bodies of uploads. */
   readonly connectionsMax?: number;
   /** Requests that may wait for such a connection; more are answered 503 at once. */
@@ -80,6 +83,7 @@ export interface Target {
   /** What an operator named: reached whatever its address. All else must be outside. */
   readonly configuredOrigins: ReadonlySet<string>;
   readonly timeouts: UpstreamTimeouts;
+  readonly circuit: CircuitOptions;
   readonly connectionsMax: number;
   readonly waitingMax: number;
 }
@@ -90,6 +94,8 @@ const TIMEOUTS: UpstreamTimeouts = {
   commitMs: 5 * MINUTE_MS,
   idleMs: 30 * SECOND_MS,
 };
+
+const CIRCUIT: CircuitOptions = { failuresMax: 5, waitMs: SECOND_MS, waitMsMax: 30 * SECOND_MS };
 
 /** What the token command of a cloud promises at most (ECR). */
 const PASSWORD_LIFETIME_MS = 12 * HOUR_MS;
@@ -140,6 +146,7 @@ export function readTarget(options: UpstreamOptions): Target {
     realmOrigins: new Set([url.origin, ...realms, ...(known === undefined ? [] : [known])]),
     configuredOrigins: new Set([...realms, ...redirects]),
     timeouts: { ...TIMEOUTS, ...options.timeouts },
+    circuit: { ...CIRCUIT, ...options.circuit },
     connectionsMax: options.connectionsMax ?? 64,
     waitingMax: options.waitingMax ?? 512,
   };

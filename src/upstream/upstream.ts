@@ -55,12 +55,17 @@ function isLoopback(hostname: string): boolean {
   return hostname === 'localhost' || hostname === '::1' || /^127\./.test(hostname);
 }
 
+function printLimit(client: Client): string {
+  const limit = client.limit();
+  return limit ? `; ${limit.remaining} of ${limit.limit} pulls are left` : '';
+}
+
 /** Asks `/v2/` and says what came of it; the note names no host, since /readyz shows it. */
 async function check(client: Client): Promise<{ readonly isHealthy: boolean; readonly note: string }> {
   try {
     const answer = await client.fetch({ method: 'GET', path: '/v2/', scopes: [] });
     return answer.status === 200
-      ? { isHealthy: true, note: 'the registry behind this gateway answers' }
+      ? { isHealthy: true, note: `the registry behind this gateway answers${printLimit(client)}` }
       : { isHealthy: false, note: `the registry behind this gateway answers /v2/ with ${answer.status}` };
   } catch (error) {
     // The fault is the answer to this question.
