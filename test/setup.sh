@@ -1,7 +1,10 @@
 #!/bin/sh
 # Installs what the tests need from the system: real registries, Redis and real clients. Says nothing when all is
 # there; installs only what is missing (Debian and Ubuntu).
+#
+#   sh test/setup.sh [--all]    --all adds what the long tests alone need
 set -eu
+which="${1:-}"
 
 missing=''
 need() { # need COMMAND PACKAGE
@@ -24,27 +27,30 @@ need git git
 need htpasswd apache2-utils
 need strace strace
 
-# The conformance program of the distribution specification, built as a Go module into the user's cache. Without Go
-# its test is skipped and says so.
-build_conformance() {
+# Programs that are built from their Go modules into the user's cache: a line of test/go-programs is name, package,
+# version and, where only the long tests need it, "long". Without Go their tests are skipped and say so.
+build_go_programs() {
   command -v go >/dev/null 2>&1 || return 0
-  read -r version <"${0%/*}/conformance/VERSION"
   cache="${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/dockgate"
-  program="$cache/oci-conformance-$version"
-  [ ! -x "$program" ] || return 0
-  echo "test/setup.sh: building the OCI conformance program $version" >&2
+  while read -r name package version tests; do
+    if [ "$tests" != long ] || [ "$which" = --all ]; then
+      [ -x "$cache/$name-$version" ] || build_go_program
+    fi
+  done <"${0%/*}/go-programs"
+}
+build_go_program() {
+  echo "test/setup.sh: building $package $version" >&2
   built=$(mktemp -d)
-  if GOBIN=$built GOFLAGS='' go install "github.com/opencontainers/distribution-spec/conformance@$version" \
-    >"$built/log" 2>&1; then
+  if GOBIN=$built GOFLAGS='' go install "$package@$version" >"$built.log" 2>&1 </dev/null; then
     mkdir -p "$cache"
-    mv "$built/conformance" "$program"
+    mv "$built"/* "$cache/$name-$version"
   else
-    tail -n 5 "$built/log" >&2
+    tail -n 5 "$built.log" >&2
     echo "test/setup.sh: could not build it, so its test will be skipped" >&2
   fi
-  rm -rf "$built"
+  rm -rf "$built" "$built.log"
 }
-build_conformance
+build_go_programs
 [ -n "$missing" ] || exit 0
 
 if ! command -v apt-get >/dev/null 2>&1; then

@@ -11,18 +11,20 @@ export interface ContainerClient {
   logout(): Promise<Ran>;
   /** @param from `DIRECTORY:TAG` of an OCI layout. */
   push(from: string, image: string): Promise<Ran>;
-  pull(image: string): Promise<Ran>;
+  /** @param platform `linux/arm64`; absent: the client's own. */
+  pull(image: string, platform?: string): Promise<Ran>;
   remove(): void;
 }
 
-interface Home {
+export interface Home {
   readonly directory: string;
   readonly certs: string;
   readonly environment: NodeJS.ProcessEnv;
+  remove(): void;
 }
 
 /** An empty home of its own, which knows nothing but the server's CA. */
-function makeHome(server: Dockgate): Home {
+export function makeHome(server: Dockgate): Home {
   const directory = mkdtempSync(join(tmpdir(), 'client-'));
   const certs = join(directory, 'certs');
   mkdirSync(certs);
@@ -34,11 +36,22 @@ function makeHome(server: Dockgate): Home {
     REGISTRY_AUTH_FILE: join(directory, 'auth.json'),
     XDG_RUNTIME_DIR: directory,
   };
-  return { directory, certs, environment };
+  return {
+    directory,
+    certs,
+    environment,
+    remove: () => rmSync(directory, { recursive: true, force: true }),
+  };
+}
+
+/** The clients built on containers/image know an architecture, not a platform. */
+function architectureOf(flag: string, platform: string | undefined): readonly string[] {
+  const architecture = platform?.split('/')[1];
+  return architecture === undefined ? [] : [flag, architecture];
 }
 
 export function skopeoClient(server: Dockgate): ContainerClient {
-  const { directory, certs, environment } = makeHome(server);
+  const { directory, certs, environment, remove } = makeHome(server);
   const skopeo = (...args: string[]) => run('skopeo', args, { environment });
   const place = (image: string) => `docker://${server.host}/${image}`;
   let pulled = 0;
@@ -51,9 +64,10 @@ export function skopeoClient(server: Dockgate): ContainerClient {
       }),
     logout: () => skopeo('logout', server.host),
     push: (from, image) => skopeo('copy', '--all', '--dest-cert-dir', certs, `oci:${from}`, place(image)),
-    pull(image) {
+    pull(image, platform) {
       pulled += 1;
       return skopeo(
+        ...architectureOf('--override-arch', platform),
         'copy',
         '--src-cert-dir',
         certs,
@@ -61,12 +75,12 @@ export function skopeoClient(server: Dockgate): ContainerClient {
         `oci:${join(directory, `pulled-${pulled}`)}:it`,
       );
     },
-    remove: () => rmSync(directory, { recursive: true, force: true }),
+    remove,
   };
 }
 
 export function podmanClient(server: Dockgate): ContainerClient {
-  const { directory, certs, environment } = makeHome(server);
+  const { directory, certs, environment, remove } = makeHome(server);
   const storage = [
     ...['--root', join(directory, 'root'), '--runroot', join(directory, 'run'), '--storage-driver=vfs'],
     ...['--cgroup-manager=cgroupfs', '--events-backend=file'],
@@ -85,18 +99,18 @@ export function podmanClient(server: Dockgate): ContainerClient {
       if (loaded.code !== 0) return loaded;
       return podman(['push', '--cert-dir', certs, id, place(image)]);
     },
-    async pull(image) {
+    async pull(image, platform) {
       // Whatever is there already would not be asked for.
       await podman(['rmi', '-af']);
-      return podman(['pull', '--cert-dir', certs, place(image)]);
+      return podman(['pull', ...architectureOf('--arch', platform), '--cert-dir', certs, place(image)]);
     },
-    remove: () => rmSync(directory, { recursive: true, force: true }),
+    remove,
   };
 }
 
 /** buildah keeps images as podman does, in a folder of its own. */
 export function buildahClient(server: Dockgate): ContainerClient {
-  const { directory, certs, environment } = makeHome(server);
+  const { directory, certs, environment, remove } = makeHome(server);
   const storage = [
     '--root',
     join(directory, 'root'),
@@ -118,17 +132,17 @@ export function buildahClient(server: Dockgate): ContainerClient {
       const id = loaded.output.trim().split('\n').at(-1) ?? '';
       return buildah(['push', '--cert-dir', certs, id, place(image)]);
     },
-    async pull(image) {
+    async pull(image, platform) {
       await buildah(['rmi', '-af']);
-      return buildah(['pull', '--cert-dir', certs, place(image)]);
+      return buildah(['pull', ...architectureOf('--arch', platform), '--cert-dir', certs, place(image)]);
     },
-    remove: () => rmSync(directory, { recursive: true, force: true }),
+    remove,
   };
 }
 
 /** The docker program, speaking to a daemon of the tests; its sign-ins lie in a folder of its own. */
 export function dockerClient(server: Dockgate, socket: string): ContainerClient {
-  const { directory, environment } = makeHome(server);
+  const { directory, environment, remove } = makeHome(server);
   const docker = (args: readonly string[], input = '') =>
     run('docker', ['--host', `unix://${socket}`, '--config', directory, ...args], { environment, input });
   const place = (image: string) => `${server.host}/${image}`;
@@ -156,10 +170,10 @@ export function dockerClient(server: Dockgate, socket: string): ContainerClient 
       const loaded = await docker(['load', '-i', archive]);
       return loaded.code === 0 ? docker(['push', place(image)]) : loaded;
     },
-    async pull(image) {
+    async pull(image, platform) {
       await removeImages();
-      return docker(['pull', place(image)]);
+      return docker(['pull', ...(platform === undefined ? [] : ['--platform', platform]), place(image)]);
     },
-    remove: () => rmSync(directory, { recursive: true, force: true }),
+    remove,
   };
 }

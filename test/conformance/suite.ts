@@ -1,16 +1,12 @@
 import { spawn } from 'node:child_process';
-import { accessSync, constants, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { homedir, tmpdir } from 'node:os';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parse } from 'yaml';
+import { goProgram, skipWithoutGoProgram } from '../support/go-program.ts';
 
-/**
- * The conformance program of the distribution specification, newest version: test/setup.sh builds it as a Go module
- * where Go is there, and keeps it in the user's cache.
- */
-const VERSION = readFileSync(join(import.meta.dirname, 'VERSION'), 'utf8').trim();
-const CACHE = process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache');
-const PROGRAM = join(CACHE, 'dockgate', `oci-conformance-${VERSION}`);
+/** The conformance program of the distribution specification, newest version. */
+const NAME = 'oci-conformance';
 
 /** Where the program's results are kept on request: `DOCKGATE_CONFORMANCE_RESULTS=DIR`. */
 const KEEP = process.env.DOCKGATE_CONFORMANCE_RESULTS;
@@ -41,14 +37,7 @@ export interface Results {
 
 /** Skips the tests of this context, and says so, where the program is not. */
 export function skipWithoutSuite(hook: { skip(): void }): void {
-  try {
-    accessSync(PROGRAM, constants.X_OK);
-  } catch {
-    console.log(
-      `SKIPPED: ${PROGRAM} is not there; test/setup.sh builds it where Go 1.24 or later is installed`,
-    );
-    hook.skip();
-  }
+  skipWithoutGoProgram(hook, NAME);
 }
 
 /**
@@ -88,7 +77,7 @@ export async function runSuite(title: string, registry: Registry): Promise<Resul
 
 /** Its exit code says whether any test failed, which the rows say better. */
 function runProgram(cwd: string, environment: NodeJS.ProcessEnv): Promise<void> {
-  const child = spawn(PROGRAM, [], { cwd, env: { HOME: cwd, ...environment }, stdio: 'ignore' });
+  const child = spawn(goProgram(NAME), [], { cwd, env: { HOME: cwd, ...environment }, stdio: 'ignore' });
   return new Promise((resolve, reject) => {
     child.once('error', reject);
     child.once('exit', (code, signal) =>
