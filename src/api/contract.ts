@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { parseDuration } from '../base/index.ts';
 import { parseDigest, parsePattern } from '../oci/index.ts';
-import { parsePolicyDocument } from '../policy/index.ts';
+import { parsePolicyDocument, RULE_NAMES, UNWAIVABLE_RULES } from '../policy/index.ts';
 import { parseAction } from '../roles/index.ts';
 
 /** The shapes of the API. The console and the CLI may import the types of this file and nothing else of the room. */
@@ -221,31 +221,67 @@ export const imageShape = z.object({
 });
 export type ImageShape = z.infer<typeof imageShape>;
 
+const digestText = z
+  .string()
+  .max(200)
+  .refine((text) => parseDigest(text) !== undefined, 'is no digest');
+const why = z.string().min(5, 'must say why, in 5 characters or more').max(1000);
+const waivableRule = z.enum(
+  RULE_NAMES.filter((rule) => !UNWAIVABLE_RULES.includes(rule)),
+  'is no rule that can be waived',
+);
+
 export const waiverShape = z.object({
   id: z.string(),
-  finding: z.string(),
+  finding: z.string().optional(),
+  rule: z.string().optional(),
   digest: z.string().optional(),
   on: z.string().optional(),
   reason: z.string(),
+  ticket: z.string().optional(),
   author: z.string(),
+  approvedBy: z.string().optional(),
   endsAt: instant,
 });
 export const newWaiverShape = z
   .strictObject({
-    finding: z.string().min(1).max(200),
-    digest: z
-      .string()
-      .max(200)
-      .refine((text) => parseDigest(text) !== undefined, 'is no digest')
-      .optional(),
+    finding: z.string().min(1).max(200).optional(),
+    rule: waivableRule.optional(),
+    digest: digestText.optional(),
     on: pattern.optional(),
-    reason: z.string().min(5, 'must say why, in 5 characters or more').max(1000),
+    reason: why,
+    ticket: z.string().min(1).max(200).optional(),
     endsAt: instant,
   })
+  .refine(
+    (waiver) => (waiver.finding === undefined) !== (waiver.rule === undefined),
+    'give either finding or rule',
+  )
   .refine(
     (waiver) => (waiver.digest === undefined) !== (waiver.on === undefined),
     'give either digest or on',
   );
+
+export const deniedShape = z.object({
+  digest: z.string(),
+  reason: z.string(),
+  author: z.string(),
+  at: instant,
+});
+export const digestParams = z.strictObject({ digest: digestText });
+export const newDeniedShape = z.strictObject({ digest: digestText, reason: why });
+
+export const policyVersionShape = z.object({
+  name: z.string(),
+  version: z.number(),
+  at: instant,
+  author: z.string(),
+  policy: z.record(z.string(), z.unknown()).optional(),
+});
+export const policyVersionParams = z.strictObject({
+  ...policyParams.shape,
+  version: z.coerce.number().int().min(1),
+});
 
 export const recordsQuery = z.strictObject({
   user: z.string().max(64).optional(),

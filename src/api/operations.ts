@@ -1,5 +1,6 @@
 import type { Operation } from './operation.ts';
 import { accessOperations } from './operations/access.ts';
+import { exceptionOperations } from './operations/exceptions.ts';
 import { imageOperations } from './operations/images.ts';
 import { oversightOperations } from './operations/oversight.ts';
 import { ownOperations } from './operations/own.ts';
@@ -22,6 +23,7 @@ export function allOperations(version: string): readonly Operation[] {
     ...imageOperations,
     ...registryOperations,
     ...policyOperations,
+    ...exceptionOperations,
     ...oversightOperations(version),
   ];
 }

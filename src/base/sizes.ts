@@ -19,3 +19,15 @@ export function parseBytes(text: string): number | undefined {
   const bytes = Number(match[1]) * unit;
   return Number.isSafeInteger(bytes) ? bytes : undefined;
 }
+
+/** Prints a count of bytes in the largest binary unit that divides it, as parseBytes reads it. */
+export function printBytes(bytes: number): string {
+  for (const [name, unit] of [
+    ['GiB', GiB],
+    ['MiB', MiB],
+    ['KiB', KiB],
+  ] as const) {
+    if (bytes >= unit && bytes % unit === 0) return `${bytes / unit}${name}`;
+  }
+  return String(bytes);
+}

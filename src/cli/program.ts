@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { addAccessCommands } from './commands/access.ts';
 import { addAuditCommands } from './commands/audit.ts';
 import { addConfigCommands } from './commands/config.ts';
+import { addExceptionCommands } from './commands/exceptions.ts';
 import { addImageCommands } from './commands/images.ts';
 import { addPeopleCommands } from './commands/people.ts';
 import { addPolicyCommands } from './commands/policies.ts';
@@ -49,6 +50,7 @@ export function createProgram(version: string, context: CommandContext): Command
   addImageCommands(program, context);
   addRegistryCommands(program, context);
   addPolicyCommands(program, context);
+  addExceptionCommands(program, context);
   addAuditCommands(program, context);
   addCompletionCommand(program, context);
   return program;

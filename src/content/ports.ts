@@ -65,6 +65,8 @@ export interface LinkReads {
 export interface TagRights {
   readonly mayCreate: boolean;
   readonly mayOverwrite: boolean;
+  /** Tags that may be set to what they name already, and to nothing else once they exist. */
+  readonly immutable?: readonly Tag[];
 }
 
 export interface NewManifestLink {

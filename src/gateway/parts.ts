@@ -11,7 +11,7 @@ export interface GatewayParts {
   readonly authenticator: Pick<Authenticator, 'authenticate'>;
   readonly directory: Pick<Directory, 'can' | 'visibleTo'>;
   readonly audit: Audit;
-  readonly verdicts: Pick<Verdicts, 'verdictFor' | 'admitsBlob' | 'admitsPending'>;
+  readonly verdicts: Pick<Verdicts, 'verdictFor' | 'admitsBlob' | 'admitsPending' | 'judgePush'>;
   readonly content: Pick<Content, 'find' | 'openToPour' | 'read' | 'put' | 'fill'>;
   readonly links: LinkReads;
   readonly linkWrites: LinkWrites;

@@ -20,6 +20,7 @@ import { type CallOf, header } from './call.ts';
 import { keepManifest } from './load.ts';
 import type { GatewayOptions, GatewayParts } from './parts.ts';
 import { allow, type DecisionFacts, deny, type Plan } from './plan.ts';
+import { askPolicies } from './push-policy.ts';
 import { type Located, readOnlyRefusal } from './sources.ts';
 
 interface Pushed {
@@ -68,10 +69,14 @@ export async function planManifestPush(
     const message = `dockgate: the manifest's digest is ${digest}, not the one in the URL`;
     return deny({ ...facts, digest, reason: 'digest.invalid' }, refuse('DIGEST_INVALID', message));
   }
-  const needed = await neededActions(located, tags, read.manifest);
+  const existing = await existingTags(located, tags);
+  const needed = neededActions(tags, existing, read.manifest);
   const more = await checkAccess(parts.directory, call, repository, needed, access);
   if (more.refusal) return deny({ ...facts, digest, reason: more.reason ?? 'refused' }, more.refusal);
-  const tagRights = await findTagRights(call, parts, repository);
+  const overwrites = tags.filter((tag) => (existing.get(tag) ?? digest) !== digest);
+  const policy = await askPolicies(call, parts, { digest, tags, overwrites, ...read });
+  if (policy.refused) return deny({ ...facts, digest, ...policy.refused.facts }, policy.refused.refusal);
+  const tagRights = { ...(await findTagRights(call, parts, repository)), immutable: policy.immutable };
   const pushed = { repository, located, digest, tags, tagRights, ...read };
   return allow({ ...facts, digest }, 201, () => push(call, parts, pushed));
 }
@@ -90,17 +95,25 @@ async function readManifest(
   return { bytes, mediaType: parsed.manifest.mediaType, manifest: parsed.manifest };
 }
 
-/** Setting a tag that exists is another right than making one, and so is attaching something to another image. */
-async function neededActions(
-  located: Located,
-  tags: readonly Tag[],
-  manifest: Manifest,
-): Promise<readonly RepositoryAction[]> {
-  const needed = new Set<RepositoryAction>();
+/** The tags that are there already, and what each names. */
+async function existingTags(located: Located, tags: readonly Tag[]): Promise<ReadonlyMap<Tag, Digest>> {
+  const existing = new Map<Tag, Digest>();
   for (const tag of tags) {
-    const existing = await located.source.resolve(located.name, tag);
-    needed.add(existing === undefined ? 'tag.create' : 'tag.overwrite');
+    const found = await located.source.resolve(located.name, tag);
+    if (found !== undefined) existing.set(tag, found);
   }
+  return existing;
+}
+
+/** Setting a tag that exists is another right than making one, and so is attaching something to another image. */
+function neededActions(
+  tags: readonly Tag[],
+  existing: ReadonlyMap<Tag, Digest>,
+  manifest: Manifest,
+): readonly RepositoryAction[] {
+  const needed = new Set<RepositoryAction>(
+    tags.map((tag) => (existing.has(tag) ? 'tag.overwrite' : 'tag.create')),
+  );
   if (manifest.subject) needed.add('referrers.push');
   return [...needed];
 }
@@ -110,7 +123,7 @@ async function findTagRights(
   call: CallOf<'manifest'>,
   { directory }: Pick<GatewayParts, 'directory'>,
   repository: Repository,
-): Promise<TagRights> {
+): Promise<Omit<TagRights, 'immutable'>> {
   const may = async (action: 'tag.create' | 'tag.overwrite') =>
     (await directory.can(call.identity, action, repository)).isAllowed;
   return { mayCreate: await may('tag.create'), mayOverwrite: await may('tag.overwrite') };

@@ -32,5 +32,7 @@ export type { Cover, CoverResult } from './pattern-cover.ts';
 export { findUncovered } from './pattern-cover.ts';
 export type { ByteRange } from './range.ts';
 export { parseChunkRange, parseRange } from './range.ts';
+export type { ManifestShape } from './shape.ts';
+export { shapeOf } from './shape.ts';
 export type { JsonResult, JsonValue } from './strict-json.ts';
 export { foldKey, parseStrictJson } from './strict-json.ts';

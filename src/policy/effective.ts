@@ -7,10 +7,12 @@ export interface Effective {
   readonly policies: readonly Policy[];
   /** Every waiver that may hold here, by id; a waiver for one digest is looked at when that digest is judged. */
   readonly waivers: readonly Waiver[];
+  /** Set when a rule asks for what differs between repositories, such as tags: then none shares these verdicts. */
+  readonly only?: Repository;
 }
 
 /** Raised whenever `judge` comes to other verdicts from equal input, so that no kept verdict outlives its logic. */
-const JUDGE_VERSION = 1;
+const JUDGE_VERSION = 2;
 
 /**
  * Selects what applies to a repository. A policy in mode `off` is as good as absent: where nothing else matches, the
@@ -21,10 +23,12 @@ export function effectivePolicies(
   waivers: readonly Waiver[],
   repository: Repository,
 ): Effective {
+  const matching = policies
+    .filter((policy) => policy.mode !== 'off' && isCovered(policy.match.join(','), repository, true))
+    .toSorted((left, right) => compareText(left.name, right.name));
   return {
-    policies: policies
-      .filter((policy) => policy.mode !== 'off' && isCovered(policy.match.join(','), repository, true))
-      .toSorted((left, right) => compareText(left.name, right.name)),
+    policies: matching,
+    ...(matching.some((policy) => policy.rules.superseded) ? { only: repository } : {}),
     waivers: waivers
       .filter((waiver) => mayHoldIn(waiver, repository))
       .toSorted((left, right) => compareText(left.id, right.id)),
@@ -36,14 +40,17 @@ export function effectivePolicies(
  * Who granted a waiver and why is left out, since it changes no verdict.
  */
 export function canonicalText(effective: Effective): string {
-  const waivers = effective.waivers.map(({ id, finding, digest, pattern, endsAtMs }) => ({
+  const waivers = effective.waivers.map(({ id, finding, rule, digest, pattern, approvedBy, endsAtMs }) => ({
     id,
     finding,
+    rule,
     digest,
     pattern,
+    isApproved: approvedBy !== undefined,
     endsAtMs,
   }));
-  return JSON.stringify(sortMembers({ version: JUDGE_VERSION, policies: effective.policies, waivers }));
+  const { policies, only } = effective;
+  return JSON.stringify(sortMembers({ version: JUDGE_VERSION, policies, waivers, only }));
 }
 
 /** A waiver that names neither digest nor pattern covers nothing: an exception is never wider than it says. */

@@ -1,6 +1,6 @@
 import type { Digest } from '../oci/index.ts';
 import { compareText } from './effective.ts';
-import { type Finding, SEVERITIES, type Severity, type Waiver } from './types.ts';
+import { type Finding, type RuleName, SEVERITIES, type Severity, type Waiver } from './types.ts';
 
 /** Position in SEVERITIES. A word that is none of them ranks as the worst: a misspelt severity hides nothing. */
 function rankOf(severity: Severity): number {
@@ -29,8 +29,32 @@ export function waivedUntilMs(
   waivers: readonly Waiver[],
   nowMs: number,
 ): number | undefined {
+  return lastEndMs(
+    waivers.filter((waiver) => waiver.finding === finding.id),
+    digest,
+    nowMs,
+  );
+}
+
+/** Rules that no waiver excuses: what is malicious or was denied by name, and a repository that no policy covers. */
+export const UNWAIVABLE_RULES: readonly RuleName[] = ['denied', 'unmatched', 'immutableTags', 'malware'];
+
+/** The same for a whole rule. */
+export function ruleWaivedUntilMs(
+  rule: RuleName,
+  one: { readonly digest: Digest; readonly waivers: readonly Waiver[]; readonly nowMs: number },
+): number | undefined {
+  if (UNWAIVABLE_RULES.includes(rule)) return undefined;
+  return lastEndMs(
+    one.waivers.filter((waiver) => waiver.rule === rule),
+    one.digest,
+    one.nowMs,
+  );
+}
+
+function lastEndMs(waivers: readonly Waiver[], digest: Digest, nowMs: number): number | undefined {
   const ends = waivers
-    .filter((waiver) => waiver.finding === finding.id && (waiver.digest ?? digest) === digest)
+    .filter((waiver) => (waiver.digest ?? digest) === digest)
     .map((waiver) => waiver.endsAtMs)
     .filter((endsAtMs) => nowMs < endsAtMs);
   return ends.length === 0 ? undefined : Math.max(...ends);

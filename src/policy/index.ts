@@ -4,21 +4,30 @@ export type { PolicyDocument, Problem } from './document.ts';
 export { parsePolicyDocument, printPolicyDocument } from './document.ts';
 export type { Effective } from './effective.ts';
 export { canonicalText, effectivePolicies } from './effective.ts';
+export { UNWAIVABLE_RULES } from './findings.ts';
 export { blockWithoutScanner, judge, judgeIndex, missingScanners, onlyWarns } from './judge.ts';
+export type { PushOpinion } from './push.ts';
+export { immutableBy, judgePush } from './push.ts';
 export type { Sentence } from './sentence.ts';
 export { refusalSentence, warningHeader } from './sentence.ts';
+export type { Shape } from './shape-rules.ts';
 export { SHIPPED_POLICIES } from './shipped.ts';
 export type {
+  AttestationRule,
+  Attested,
   Facts,
   Finding,
   FindingKind,
+  Package,
   Policy,
+  PushRules,
   Reason,
   RuleName,
   Rules,
   Scan,
   Severity,
   Verdict,
+  VulnerabilityRule,
   Waiver,
 } from './types.ts';
-export { SEVERITIES } from './types.ts';
+export { RULE_NAMES, SEVERITIES } from './types.ts';

@@ -1,23 +1,13 @@
 import type { Digest } from '../oci/index.ts';
 import type { Effective } from './effective.ts';
-import { NEVER_MS, type Opinion, opinionsOf } from './rules.ts';
-import type { Facts, Policy, Reason, Verdict } from './types.ts';
+import { NEVER_MS, type Opinion } from './opinion.ts';
+import { indexOpinionsOf, opinionsOf } from './rules.ts';
+import { type Facts, type Policy, type Reason, RULE_NAMES, type RuleName, type Verdict } from './types.ts';
 
 interface PolicyOpinion {
   readonly policy: Policy;
   readonly opinions: readonly Opinion[];
 }
-
-/** The rules in the order in which a person should hear of them. */
-const RULE_ORDER = [
-  'unmatched',
-  'malware',
-  'secrets',
-  'vulnerabilities',
-  'misconfiguration',
-  'age',
-  'scanned',
-];
 
 /**
  * Judges one image or artifact. All policies apply and the strictest wins: whatever a policy in mode `enforce` says
@@ -33,6 +23,7 @@ export function judge(
   effective: Effective,
   nowMs: number,
 ): Verdict {
+  if (facts?.denied !== undefined) return denied(digest, facts.denied);
   if (effective.policies.length === 0) return unmatched(digest);
   const all = opinions(facts, digest, effective, nowMs);
   // Whatever is not plainly a warning is enforced, so that a mode this version does not know opens nothing.
@@ -44,10 +35,7 @@ export function judge(
     outcome: outcomeOf(against),
     reasons,
     warnings: reasonsOf(all.filter(({ policy }) => policy.mode === 'warn')),
-    validUntilMs: Math.min(
-      NEVER_MS,
-      ...all.flatMap((one) => one.opinions).map((opinion) => opinion.changesAtMs),
-    ),
+    validUntilMs: Math.min(NEVER_MS, ...all.flatMap((one) => changesOf(one))),
     holdMs: Math.max(...effective.policies.map((policy) => policy.holdMs)),
     ...contactOf(effective.policies, reasons),
   };
@@ -87,12 +75,33 @@ export function onlyWarns({ policies }: Effective): boolean {
 }
 
 /**
- * Judges an index by the verdicts of its children that are present in the repository: one admitted child is enough,
- * since each is judged again when it is asked for.
+ * Judges an index: the rules about the index itself must hold (denied digests, signatures, attestations, media
+ * types), and of its children that are present in the repository one must be admitted, since each is judged again
+ * when it is asked for.
  *
  * @param children of images and nested indexes; attestations that hang beside them are left out by the caller.
  */
-export function judgeIndex(digest: Digest, children: readonly Verdict[], effective: Effective): Verdict {
+export function judgeIndex(
+  digest: Digest,
+  children: readonly Verdict[],
+  effective: Effective,
+  own: { readonly facts: Facts | undefined; readonly nowMs: number },
+): Verdict {
+  if (own.facts?.denied !== undefined) return denied(digest, own.facts.denied);
+  const one = { digest, facts: own.facts, waivers: effective.waivers, nowMs: own.nowMs };
+  const all = effective.policies.map((policy) => ({ policy, opinions: indexOpinionsOf(policy, one) }));
+  const verdict = ofChildren(digest, children, effective);
+  const against = reasonsOf(all.filter(({ policy }) => policy.mode !== 'warn'));
+  return {
+    ...verdict,
+    outcome: against.length === 0 ? verdict.outcome : 'block',
+    reasons: [...against, ...verdict.reasons],
+    warnings: [...reasonsOf(all.filter(({ policy }) => policy.mode === 'warn')), ...verdict.warnings],
+    validUntilMs: Math.min(verdict.validUntilMs, ...all.flatMap((judged) => changesOf(judged))),
+  };
+}
+
+function ofChildren(digest: Digest, children: readonly Verdict[], effective: Effective): Verdict {
   const admitted = children.find((child) => child.outcome === 'allow');
   const decisive = admitted ?? children.find((child) => child.outcome === 'unscanned') ?? children[0];
   if (!decisive) return withoutChildren(digest, effective);
@@ -104,6 +113,10 @@ export function judgeIndex(digest: Digest, children: readonly Verdict[], effecti
   };
 }
 
+function changesOf({ opinions }: PolicyOpinion): readonly number[] {
+  return opinions.map((opinion) => opinion.changesAtMs);
+}
+
 function opinions(
   facts: Facts | undefined,
   digest: Digest,
@@ -111,7 +124,7 @@ function opinions(
   nowMs: number,
 ): readonly PolicyOpinion[] {
   const one = { digest, facts, waivers: effective.waivers, nowMs };
-  return effective.policies.map((policy) => ({ policy, opinions: opinionsOf(policy.rules, one) }));
+  return effective.policies.map((policy) => ({ policy, opinions: opinionsOf(policy, one) }));
 }
 
 function outcomeOf(against: readonly { readonly needsScan: boolean }[]): Verdict['outcome'] {
@@ -126,7 +139,7 @@ function reasonsOf(all: readonly PolicyOpinion[]): readonly Reason[] {
         .flatMap((opinion) => opinion.reasons)
         .map(({ rule, text, findings }) => ({ rule, policy: policy.name, text, findings })),
     )
-    .toSorted((left, right) => RULE_ORDER.indexOf(left.rule) - RULE_ORDER.indexOf(right.rule));
+    .toSorted((left, right) => RULE_NAMES.indexOf(left.rule) - RULE_NAMES.indexOf(right.rule));
 }
 
 /** Whoever wrote the policy that refuses, else the first that names anybody. */
@@ -136,12 +149,21 @@ function contactOf(policies: readonly Policy[], reasons: readonly Reason[]): Pic
   return contact === undefined ? {} : { contact };
 }
 
+/** By name, whatever policies say: also where they only warn, and where there is none. */
+function denied(digest: Digest, why: string): Verdict {
+  return refusedAlways(digest, 'denied', `an administrator denied it: ${why}`);
+}
+
 function unmatched(digest: Digest): Verdict {
   const text = 'no policy covers this repository; an administrator must add one that matches it';
+  return refusedAlways(digest, 'unmatched', text);
+}
+
+function refusedAlways(digest: Digest, rule: RuleName, text: string): Verdict {
   return {
     digest,
     outcome: 'block',
-    reasons: [{ rule: 'unmatched', policy: '', text, findings: [] }],
+    reasons: [{ rule, policy: '', text, findings: [] }],
     warnings: [],
     validUntilMs: NEVER_MS,
     holdMs: 0,

@@ -23,6 +23,33 @@ export interface Finding {
   readonly package?: string;
   readonly installedVersion?: string;
   readonly fixedVersion?: string;
+  /** CVSS base score, 0 to 10; the newest version of the standard that the scanner reports. */
+  readonly cvss?: number;
+  /** When the vulnerability became public. */
+  readonly publishedAtMs?: number;
+  /** EPSS: the probability, 0 to 1, that it is exploited within 30 days. */
+  readonly epss?: number;
+  /** Listed in CISA's catalog of known exploited vulnerabilities (KEV). */
+  readonly isExploited?: true;
+}
+
+/** One entry of an image's software bill of materials (SBOM). */
+export interface Package {
+  readonly name: string;
+  readonly version: string;
+  /** SPDX identifiers or expressions, as the SBOM states them. */
+  readonly licenses: readonly string[];
+}
+
+/** A signature or signed statement over exactly this digest, or over an index that names it, that was verified. */
+export interface Attested {
+  /** Name of the key or identity of the configuration under `trust`. */
+  readonly by: string;
+  /** in-toto predicate type; absent: a plain signature. */
+  readonly predicateType?: string;
+  /** SLSA provenance: who built it, and from which source repository. */
+  readonly builder?: string;
+  readonly source?: string;
 }
 
 /** One finished run of one scanner over one manifest. */
@@ -43,29 +70,108 @@ export interface Facts {
   readonly firstSeenAtMs: number;
   /** The image config's `created`; absent when there is none or it cannot be true (year 1, 1970, the future). */
   readonly createdAtMs?: number;
+  /** When the oldest layer was made, which is the base image's; absent when the config's history does not say. */
+  readonly baseCreatedAtMs?: number;
+  /** Since when no tag of the repository leads to it any more although one did; absent: one does, or none ever did. */
+  readonly supersededAtMs?: number;
+  /** Bytes of manifest, config and layers together, as the manifest states them. */
+  readonly sizeBytes?: number;
+  readonly layerCount?: number;
+  /** Of the manifest, its config and its layers; each once. */
+  readonly mediaTypes?: readonly string[];
+  /** What a referrers answer prints as the type of an artifact. */
+  readonly artifactType?: string;
+  /** Why an admin denied the digest, or a blob that it names. */
+  readonly denied?: string;
+  /** The SBOM; absent when there is none. Looked up only for policies that have a rule about packages. */
+  readonly packages?: readonly Package[];
+  /** Verified signatures and attestations. */
+  readonly attested?: readonly Attested[];
   /** The newest scan of each scanner. */
   readonly scans: readonly Scan[];
   readonly findings: readonly Finding[];
 }
 
-export type RuleName =
-  | 'scanned'
-  | 'age'
-  | 'vulnerabilities'
-  | 'secrets'
-  | 'malware'
-  | 'misconfiguration'
-  | 'unmatched';
+/** In the order in which a person should hear of them. */
+export const RULE_NAMES = [
+  'denied',
+  'unmatched',
+  'immutableTags',
+  'malware',
+  'secrets',
+  'vulnerabilities',
+  'misconfiguration',
+  'signatures',
+  'attestations',
+  'packages',
+  'licenses',
+  'artifacts',
+  'mediaTypes',
+  'size',
+  'superseded',
+  'baseAge',
+  'age',
+  'scanned',
+] as const;
+export type RuleName = (typeof RULE_NAMES)[number];
 
+/** Which vulnerabilities count. Any one of `block`, `cvss`, `epss` and `exploited` is enough. */
+export interface VulnerabilityRule {
+  /** From this severity up. */
+  readonly block?: Severity;
+  /** From this CVSS base score up. */
+  readonly cvss?: number;
+  /** From this EPSS probability up. */
+  readonly epss?: number;
+  /** What is known to be exploited (KEV); counts at once, fixable or not. */
+  readonly exploited?: true;
+  /** Only those for which a fixed version exists. */
+  readonly fixableOnly: boolean;
+  /** How long after its publication a vulnerability does not count yet. One of unknown date counts at once. */
+  readonly graceMs?: number;
+}
+
+export interface AttestationRule {
+  /** in-toto predicate type: `https://slsa.dev/provenance/v1`. */
+  readonly type: string;
+  /** Names of trusted keys or identities; one of them is enough. */
+  readonly by: readonly string[];
+  /** SLSA provenance: patterns, one of which the builder or the source repository must fit. */
+  readonly builder?: readonly string[];
+  readonly source?: readonly string[];
+}
+
+/** What is refused when it is pulled. */
 export interface Rules {
   /** Scanners whose scan must exist and be younger than `withinMs`. */
   readonly scanned?: { readonly by: readonly string[]; readonly withinMs: number };
   readonly age?: { readonly maxMs: number };
-  readonly vulnerabilities?: { readonly block: Severity; readonly fixableOnly: boolean };
+  readonly baseAge?: { readonly maxMs: number };
+  readonly superseded?: { readonly maxMs: number };
+  readonly vulnerabilities?: VulnerabilityRule;
   readonly secrets?: 'block';
   readonly malware?: 'block';
   /** Findings of at least this severity, or with one of these ids. */
   readonly misconfiguration?: { readonly block?: Severity; readonly checks?: readonly string[] };
+  /** Names of trusted keys or identities; one of them is enough. */
+  readonly signatures?: { readonly by: readonly string[] };
+  /** Each must be there. */
+  readonly attestations?: readonly AttestationRule[];
+  /** Patterns with `*` of SPDX license identifiers. */
+  readonly licenses?: { readonly deny: readonly string[] };
+  /** Patterns with `*` of `name` or `name@version`. */
+  readonly packages?: { readonly deny: readonly string[] };
+  /** Artifact types that may be pulled, as patterns with `*`; `block`: none. */
+  readonly artifacts?: 'block' | { readonly allow: readonly string[] };
+  /** Patterns with `*`: what is denied, and, when `allow` is there, whatever it does not name. */
+  readonly mediaTypes?: { readonly allow?: readonly string[]; readonly deny?: readonly string[] };
+  readonly size?: { readonly maxBytes?: number; readonly maxLayers?: number };
+}
+
+/** What is refused when it is pushed. */
+export interface PushRules extends Pick<Rules, 'artifacts' | 'mediaTypes' | 'size'> {
+  /** Patterns with `*` of tags that never change once they exist. */
+  readonly immutableTags?: readonly string[];
 }
 
 export interface Policy {
@@ -76,18 +182,26 @@ export interface Policy {
   /** How long a pull waits for a running scan. */
   readonly holdMs: number;
   readonly rules: Rules;
+  readonly push?: PushRules;
+  /** A waiver counts for this policy only when somebody else than its author approved it. */
+  readonly waivers?: 'approved';
   /** Whom to ask, printed in refusals. */
   readonly contact?: string;
 }
 
-/** A dated exception for one finding on one digest or pattern. */
+/** A dated exception for one finding or one rule, on one digest or pattern. */
 export interface Waiver {
   readonly id: string;
-  readonly finding: string;
+  /** Id of the finding; absent when it is for a rule. */
+  readonly finding?: string;
+  readonly rule?: RuleName;
   readonly digest?: Digest;
   readonly pattern?: string;
   readonly reason: string;
+  /** Where the decision was discussed. */
+  readonly ticket?: string;
   readonly author: string;
+  readonly approvedBy?: string;
   /** Half-open: at this millisecond it no longer holds. */
   readonly endsAtMs: number;
 }

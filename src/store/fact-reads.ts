@@ -1,24 +1,30 @@
-import type { Digest } from '../oci/index.ts';
+import type { Digest, Repository } from '../oci/index.ts';
 import type { Facts, Finding, Scan, Waiver } from '../policy/index.ts';
-import type { FactReads } from '../verdicts/index.ts';
+import type { FactReads, PolicyVersion } from '../verdicts/index.ts';
 import { fromJsonText } from './json-text.ts';
-import { clampLimit, optional } from './rows.ts';
+import { clampLimit, inChunks, optional } from './rows.ts';
 import type { FindingsTable, MainSql } from './tables.ts';
 import { snapshot } from './transactions.ts';
 
 export function createFactReads(sql: MainSql): FactReads {
   return {
-    findFacts: (digest) => snapshot(sql, (now) => findFacts(now, digest)),
+    findFacts: (digest, repository) => snapshot(sql, (now) => findFacts(now, digest, repository)),
+    listDenied: () => listDenied(sql),
     async listPolicies() {
       const rows = await sql.selectFrom('policies').select('policy').orderBy('name').execute();
       return rows.flatMap(({ policy }) => (policy === null ? [] : [fromJsonText(policy)]));
     },
+    listPolicyVersions: (name) => listPolicyVersions(sql, name),
     listWaivers: () => listWaivers(sql),
     listScannedBefore: (scanner, beforeMs, limit) => listScannedBefore(sql, scanner, beforeMs, limit),
   };
 }
 
-async function findFacts(sql: MainSql, digest: Digest): Promise<Facts | undefined> {
+async function findFacts(
+  sql: MainSql,
+  digest: Digest,
+  repository: Repository | undefined,
+): Promise<Facts | undefined> {
   const seen = await sql.selectFrom('digests').selectAll().where('digest', '=', digest).executeTakeFirst();
   if (!seen) return undefined;
   const own = await selectFindings(sql)
@@ -31,9 +37,77 @@ async function findFacts(sql: MainSql, digest: Digest): Promise<Facts | undefine
     kind: seen.kind,
     firstSeenAtMs: seen.first_seen_at_ms,
     ...optional('createdAtMs', seen.created_at_ms),
+    ...optional('baseCreatedAtMs', seen.base_created_at_ms),
+    ...optional('supersededAtMs', repository ? await findSupersededAtMs(sql, repository, digest) : null),
+    ...optional('denied', await findDenied(sql, digest)),
+    ...(await findShape(sql, digest)),
     scans: await listScans(sql, digest),
     findings: distinct([...own, ...(await findingsInItsBlobs(sql, digest))].map(toFinding)),
   };
+}
+
+async function findShape(sql: MainSql, digest: Digest): Promise<Partial<Facts>> {
+  const row = await sql
+    .selectFrom('manifests')
+    .select(['artifact_type', 'content_size', 'layer_count', 'media_types'])
+    .where('digest', '=', digest)
+    .executeTakeFirst();
+  if (!row) return {};
+  return {
+    ...optional('artifactType', row.artifact_type),
+    ...optional('sizeBytes', row.content_size),
+    ...optional('layerCount', row.layer_count),
+    ...optional('mediaTypes', row.media_types && fromJsonText(row.media_types)),
+  };
+}
+
+/** Itself, or a blob that it names: an image that carries a denied layer is as bad as the layer. */
+async function findDenied(sql: MainSql, digest: Digest): Promise<string | null> {
+  const named = sql.selectFrom('manifest_blobs').select('blob').where('manifest', '=', digest);
+  const row = await sql
+    .selectFrom('denied_digests')
+    .select('reason')
+    .where(({ or, eb }) => or([eb('digest', '=', digest), eb('digest', 'in', named)]))
+    .orderBy('digest')
+    .executeTakeFirst();
+  return row?.reason ?? null;
+}
+
+async function listDenied(sql: MainSql): ReturnType<FactReads['listDenied']> {
+  const rows = await sql.selectFrom('denied_digests').selectAll().orderBy('digest').execute();
+  return rows.map(({ digest, reason, author, at_ms }) => ({ digest, reason, author, atMs: at_ms }));
+}
+
+/** The last time that a tag was taken from it, or from an index that lists it; null while a tag leads to either. */
+async function findSupersededAtMs(
+  sql: MainSql,
+  repository: Repository,
+  digest: Digest,
+): Promise<number | null> {
+  const parents = await sql
+    .selectFrom('manifest_children')
+    .select('manifest')
+    .where('child', '=', digest)
+    .execute();
+  const leading = [digest, ...parents.map((row) => row.manifest)];
+  let atMs: number | null = null;
+  for (const chunk of inChunks(leading)) {
+    const tag = await sql
+      .selectFrom('tags')
+      .select('tag')
+      .where('repository', '=', repository)
+      .where('digest', 'in', chunk)
+      .executeTakeFirst();
+    if (tag) return null;
+    const lost = await sql
+      .selectFrom('superseded')
+      .select(({ fn }) => fn.max('at_ms').as('at_ms'))
+      .where('repository', '=', repository)
+      .where('digest', 'in', chunk)
+      .executeTakeFirst();
+    atMs = lost?.at_ms == null ? atMs : Math.max(atMs ?? 0, Number(lost.at_ms));
+  }
+  return atMs;
 }
 
 /**
@@ -71,6 +145,8 @@ function selectFindings(sql: MainSql) {
       'findings.package',
       'findings.installed_version',
       'findings.fixed_version',
+      'findings.cvss',
+      'findings.published_at_ms',
     ]);
 }
 
@@ -88,6 +164,8 @@ function toFinding(row: FindingRow): Finding {
     ...optional('package', row.package),
     ...optional('installedVersion', row.installed_version),
     ...optional('fixedVersion', row.fixed_version),
+    ...optional('cvss', row.cvss),
+    ...optional('publishedAtMs', row.published_at_ms),
   };
 }
 
@@ -111,15 +189,34 @@ async function listScans(sql: MainSql, digest: Digest): Promise<readonly Scan[]>
   }));
 }
 
+async function listPolicyVersions(sql: MainSql, name: string): Promise<readonly PolicyVersion[]> {
+  const rows = await sql
+    .selectFrom('policy_versions')
+    .selectAll()
+    .where('name', '=', name)
+    .orderBy('version', 'desc')
+    .execute();
+  return rows.map((row) => ({
+    name: row.name,
+    version: row.version,
+    atMs: row.at_ms,
+    author: row.author,
+    ...optional('policy', row.policy && fromJsonText(row.policy)),
+  }));
+}
+
 async function listWaivers(sql: MainSql): Promise<readonly Waiver[]> {
   const rows = await sql.selectFrom('waivers').selectAll().orderBy('id').execute();
   return rows.map((row) => ({
     id: row.id,
-    finding: row.finding,
+    ...optional('finding', row.finding),
+    ...optional('rule', row.rule),
     ...optional('digest', row.digest),
     ...optional('pattern', row.pattern),
     reason: row.reason,
+    ...optional('ticket', row.ticket),
     author: row.author,
+    ...optional('approvedBy', row.approved_by),
     endsAtMs: row.ends_at_ms,
   }));
 }

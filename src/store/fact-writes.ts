@@ -1,6 +1,8 @@
+import type { Clock } from '../base/index.ts';
 import type { Digest, ManifestKind } from '../oci/index.ts';
 import type { Policy } from '../policy/index.ts';
 import type { FactWrites, ScanReport } from '../verdicts/index.ts';
+import { denyDigest, undenyDigest } from './denied-digests.ts';
 import { StoreConflict } from './faults.ts';
 import { addWaiver, putPolicy, removePolicy, replaceConfigPolicies } from './policy-writes.ts';
 import { inChunks } from './rows.ts';
@@ -13,16 +15,31 @@ export interface ConfigPolicyWrites {
   replaceConfigPolicies(policies: readonly Policy[]): Promise<void>;
 }
 
-export function createFactWrites(write: Write<MainTables>): FactWrites & ConfigPolicyWrites {
+export function createFactWrites(write: Write<MainTables>, clock: Clock): FactWrites & ConfigPolicyWrites {
   return {
     seeDigest: (digest, kind, firstSeenAtMs) =>
       write((sql, changed) => seeDigest(sql, { digest, kind, firstSeenAtMs }, changed)),
     saveReport: (report) => write((sql, changed) => saveReport(sql, report, changed)),
-    putPolicy: (policy, owner) => write((sql, changed) => putPolicy(sql, policy, owner, changed)),
-    removePolicy: (name) => write((sql, changed) => removePolicy(sql, name, changed)),
+    putPolicy: (policy, owner, author = owner) =>
+      write((sql, changed) => putPolicy(sql, policy, { owner, author, atMs: clock.nowMs() }, changed)),
+    removePolicy: (name, author = 'api') =>
+      write((sql, changed) => removePolicy(sql, name, { author, atMs: clock.nowMs() }, changed)),
     replaceConfigPolicies: (policies) =>
-      write((sql, changed) => replaceConfigPolicies(sql, policies, changed)),
+      write((sql, changed) => replaceConfigPolicies(sql, policies, clock.nowMs(), changed)),
+    denyDigest: (denied) => write((sql, changed) => denyDigest(sql, denied, changed)),
+    undenyDigest: (digest) => write((sql, changed) => undenyDigest(sql, digest, changed)),
     addWaiver: (waiver) => write((sql, changed) => addWaiver(sql, waiver, changed)),
+    approveWaiver: (id, approvedBy) =>
+      write(async (sql, changed) => {
+        const approved = await sql
+          .updateTable('waivers')
+          .set({ approved_by: approvedBy })
+          .where('id', '=', id)
+          .executeTakeFirst();
+        if (approved.numUpdatedRows === 0n) return false;
+        changed('policies');
+        return true;
+      }),
     removeWaiver: (id) =>
       write(async (sql, changed) => {
         const removed = await sql.deleteFrom('waivers').where('id', '=', id).executeTakeFirst();
@@ -45,6 +62,7 @@ async function seeDigest(
       kind: seen.kind,
       first_seen_at_ms: seen.firstSeenAtMs,
       created_at_ms: null,
+      base_created_at_ms: null,
     })
     .onConflict((conflict) => conflict.doNothing())
     .executeTakeFirst();
@@ -57,10 +75,14 @@ async function saveReport(sql: MainSql, report: ScanReport, changed: Changed): P
   for (const digest of await manifestsSharing(sql, report)) changed('facts', digest);
   await replaceScan(sql, report);
   for (const digest of await manifestsSharing(sql, report)) changed('facts', digest);
-  if (report.createdAtMs !== undefined) {
+  const { createdAtMs, baseCreatedAtMs } = report;
+  if (createdAtMs !== undefined || baseCreatedAtMs !== undefined) {
     await sql
       .updateTable('digests')
-      .set({ created_at_ms: report.createdAtMs })
+      .set({
+        ...(createdAtMs === undefined ? {} : { created_at_ms: createdAtMs }),
+        ...(baseCreatedAtMs === undefined ? {} : { base_created_at_ms: baseCreatedAtMs }),
+      })
       .where('digest', '=', report.digest)
       .execute();
   }
@@ -121,6 +143,8 @@ async function replaceScan(sql: MainSql, { digest, scan, findings }: ScanReport)
     package: finding.package ?? null,
     installed_version: finding.installedVersion ?? null,
     fixed_version: finding.fixedVersion ?? null,
+    cvss: finding.cvss ?? null,
+    published_at_ms: finding.publishedAtMs ?? null,
   }));
   for (const chunk of inChunks(rows)) await sql.insertInto('findings').values(chunk).execute();
 }

@@ -5,6 +5,7 @@ import {
   MANIFEST_TYPES,
   type Manifest,
   type Repository,
+  shapeOf,
   type Tag,
 } from '../oci/index.ts';
 import { toJsonText } from './json-text.ts';
@@ -45,6 +46,7 @@ export async function linkManifest(
     link,
     blobs.filter((blob) => blob.place !== 'elsewhere' || held.has(digestOf(blob))),
   );
+  await noteSuperseded(sql, link, changed);
   for (const tag of link.tags) {
     const values = { digest: link.digest, set_at_ms: link.nowMs };
     await sql
@@ -63,22 +65,60 @@ export async function linkManifest(
  */
 async function refusedTag(
   sql: MainSql,
-  { repository, tags, tagRights }: NewManifestLink,
+  { repository, digest, tags, tagRights }: NewManifestLink,
 ): Promise<{ readonly tag: Tag; readonly lacks: 'tag.create' | 'tag.overwrite' } | undefined> {
-  const known = new Set<Tag>();
+  const known = new Map<Tag, Digest>();
   for (const chunk of inChunks(tags)) {
     const rows = await sql
       .selectFrom('tags')
-      .select('tag')
+      .select(['tag', 'digest'])
       .where('repository', '=', repository)
       .where('tag', 'in', chunk)
       .execute();
-    for (const row of rows) known.add(row.tag);
+    for (const row of rows) known.set(row.tag, row.digest);
   }
-  const isAllowed = (tag: Tag) => (known.has(tag) ? tagRights.mayOverwrite : tagRights.mayCreate);
+  const isKept = (tag: Tag) =>
+    tagRights.immutable?.includes(tag) === true && (known.get(tag) ?? digest) !== digest;
+  const isAllowed = (tag: Tag) =>
+    !isKept(tag) && (known.has(tag) ? tagRights.mayOverwrite : tagRights.mayCreate);
   const refused = tags.find((tag) => !isAllowed(tag));
   if (refused === undefined) return undefined;
   return { tag: refused, lacks: known.has(refused) ? 'tag.overwrite' : 'tag.create' };
+}
+
+/** From whom a tag is taken loses it now; whether another tag still leads there is seen when somebody asks. */
+async function noteSuperseded(sql: MainSql, link: NewManifestLink, changed: Changed): Promise<void> {
+  const { repository, digest, tags, nowMs } = link;
+  if (tags.length === 0) return;
+  const losing = await sql
+    .selectFrom('tags')
+    .select('digest')
+    .distinct()
+    .where('repository', '=', repository)
+    .where('tag', 'in', tags)
+    .where('digest', '!=', digest)
+    .execute();
+  for (const { digest: old } of losing) {
+    await sql
+      .insertInto('superseded')
+      .values({ repository, digest: old, at_ms: nowMs })
+      .onConflict((conflict) => conflict.columns(['repository', 'digest']).doUpdateSet({ at_ms: nowMs }))
+      .execute();
+  }
+  const regaining = await sql
+    .selectFrom('superseded')
+    .select('digest')
+    .where('repository', '=', repository)
+    .where('digest', '=', digest)
+    .execute();
+  for (const { digest: moved } of [...losing, ...regaining]) {
+    changed('facts', moved);
+    for (const { child } of await childrenOf(sql, moved)) changed('facts', child);
+  }
+}
+
+function childrenOf(sql: MainSql, manifest: Digest) {
+  return sql.selectFrom('manifest_children').select('child').where('manifest', '=', manifest).execute();
 }
 
 const digestOf = (blob: NamedBlob): Digest => blob.descriptor.digest;
@@ -155,6 +195,7 @@ async function keepManifest(
   blobs: readonly NamedBlob[],
   changed: Changed,
 ): Promise<void> {
+  const shape = shapeOf(manifest, size);
   const inserted = await sql
     .insertInto('manifests')
     .values({
@@ -166,6 +207,9 @@ async function keepManifest(
       annotations: toJsonText(manifest.annotations),
       subject: manifest.subject?.digest ?? null,
       children: toJsonText(manifest.manifests),
+      content_size: shape.sizeBytes,
+      layer_count: shape.layerCount,
+      media_types: toJsonText(shape.mediaTypes),
     })
     .onConflict((conflict) => conflict.doNothing())
     .executeTakeFirst();
@@ -174,6 +218,13 @@ async function keepManifest(
     await sql
       .insertInto('manifest_blobs')
       .values(chunk.map((blob) => ({ manifest: digest, blob: digestOf(blob), place: blob.place })))
+      .execute();
+  }
+  const children = [...new Set(manifest.manifests.map((child) => child.digest))];
+  for (const chunk of inChunks(children)) {
+    await sql
+      .insertInto('manifest_children')
+      .values(chunk.map((child) => ({ child, manifest: digest })))
       .execute();
   }
   // From now on it shares what was found in the blobs that it names.

@@ -84,7 +84,7 @@ export async function openStoreWrites(options: StoreOptions, parts: StoreWritesP
       ...reads,
       accounts: { ...reads.accounts, ...createAccountWrites({ ...parts, write }) },
       links: { ...reads.links, ...createLinkWrites(write) },
-      facts: { ...reads.facts, ...createFactWrites(write) },
+      facts: { ...reads.facts, ...createFactWrites(write, parts.clock) },
       jobs: createScanJobs(writeScans),
       recordIndex: { ...reads.recordIndex, ...createRecordIndexWrites(writeIndex) },
       close: () => opened.disposeAsync(),

@@ -8,12 +8,24 @@ import type { Changed } from './transactions.ts';
 
 type Owner = 'api' | 'config' | 'shipped';
 
+/** Who makes a change, and when. */
+interface Edit {
+  readonly author: string;
+  readonly atMs: number;
+}
+
 /**
  * The configuration file wins over all; the API changes all but what the file owns; what ships with a version
  * replaces only what shipped before, so it undoes nothing that anybody decided, a removal included.
  */
-export async function putPolicy(sql: MainSql, policy: Policy, owner: Owner, changed: Changed): Promise<void> {
+export async function putPolicy(
+  sql: MainSql,
+  policy: Policy,
+  by: Edit & { readonly owner: Owner },
+  changed: Changed,
+): Promise<void> {
   requirePattern(policy.match.join(','));
+  const { owner } = by;
   const known = await findOwner(sql, policy.name);
   if (owner === 'api' && known === 'config') throw configured(policy.name);
   if (owner === 'shipped' && known !== undefined && known !== 'shipped') return;
@@ -23,11 +35,12 @@ export async function putPolicy(sql: MainSql, policy: Policy, owner: Owner, chan
     .values({ name: policy.name, ...values })
     .onConflict((conflict) => conflict.column('name').doUpdateSet(values))
     .execute();
+  await keepVersion(sql, policy.name, policy, by);
   changed('policies');
 }
 
 /** Leaves a row without a policy behind, owned by the API: what ships with the next version must not bring it back. */
-export async function removePolicy(sql: MainSql, name: string, changed: Changed): Promise<boolean> {
+export async function removePolicy(sql: MainSql, name: string, by: Edit, changed: Changed): Promise<boolean> {
   if ((await findOwner(sql, name)) === 'config') throw configured(name);
   const removed = await sql
     .updateTable('policies')
@@ -36,6 +49,7 @@ export async function removePolicy(sql: MainSql, name: string, changed: Changed)
     .where('policy', 'is not', null)
     .executeTakeFirst();
   if (removed.numUpdatedRows === 0n) return false;
+  await keepVersion(sql, name, undefined, by);
   changed('policies');
   return true;
 }
@@ -43,11 +57,39 @@ export async function removePolicy(sql: MainSql, name: string, changed: Changed)
 export async function replaceConfigPolicies(
   sql: MainSql,
   policies: readonly Policy[],
+  atMs: number,
   changed: Changed,
 ): Promise<void> {
+  const by = { owner: 'config', author: 'config', atMs } as const;
+  const owned = await sql.selectFrom('policies').select('name').where('owner', '=', 'config').execute();
   await sql.deleteFrom('policies').where('owner', '=', 'config').execute();
-  for (const policy of policies) await putPolicy(sql, policy, 'config', changed);
+  for (const policy of policies) await putPolicy(sql, policy, by, changed);
+  for (const { name } of owned) {
+    if (!policies.some((policy) => policy.name === name)) await keepVersion(sql, name, undefined, by);
+  }
   changed('policies');
+}
+
+/** A policy that is set again as it was, as at every start, makes no new version. */
+async function keepVersion(sql: MainSql, name: string, policy: Policy | undefined, by: Edit): Promise<void> {
+  const newest = await sql
+    .selectFrom('policy_versions')
+    .select(['version', 'policy'])
+    .where('name', '=', name)
+    .orderBy('version', 'desc')
+    .executeTakeFirst();
+  const text = policy ? toJsonText(policy) : null;
+  if (newest && newest.policy === text) return;
+  await sql
+    .insertInto('policy_versions')
+    .values({
+      name,
+      version: (newest?.version ?? 0) + 1,
+      at_ms: by.atMs,
+      author: by.author,
+      policy: text,
+    })
+    .execute();
 }
 
 export async function addWaiver(sql: MainSql, waiver: Waiver, changed: Changed): Promise<void> {
@@ -56,11 +98,14 @@ export async function addWaiver(sql: MainSql, waiver: Waiver, changed: Changed):
     .insertInto('waivers')
     .values({
       id: waiver.id,
-      finding: waiver.finding,
+      finding: waiver.finding ?? null,
+      rule: waiver.rule ?? null,
       digest: waiver.digest ?? null,
       pattern: waiver.pattern ?? null,
       reason: waiver.reason,
+      ticket: waiver.ticket ?? null,
       author: waiver.author,
+      approved_by: waiver.approvedBy ?? null,
       ends_at_ms: waiver.endsAtMs,
     })
     .execute();

@@ -3,7 +3,7 @@ import type { AccessRecord } from '../audit/index.ts';
 import type { Account } from '../auth/index.ts';
 import type { BlobOwner } from '../content/index.ts';
 import type { Descriptor, Digest, ManifestKind, Repository, Tag } from '../oci/index.ts';
-import type { FindingKind, Policy, Severity } from '../policy/index.ts';
+import type { FindingKind, Policy, RuleName, Severity } from '../policy/index.ts';
 import type { Action, Allowance, Grant, GrantSubject } from '../roles/index.ts';
 import type { JsonText } from './json-text.ts';
 
@@ -107,6 +107,16 @@ interface ManifestsTable {
   annotations: JsonText<Readonly<Record<string, string>>>;
   subject: Digest | null;
   children: JsonText<readonly Descriptor[]>;
+  /** These three are null in rows that an older version wrote. */
+  content_size: number | null;
+  layer_count: number | null;
+  media_types: JsonText<readonly string[]> | null;
+}
+
+/** Which manifests an index lists. */
+interface ManifestChildrenTable {
+  child: Digest;
+  manifest: Digest;
 }
 
 interface ManifestBlobsTable {
@@ -142,11 +152,26 @@ interface TagsTable {
   set_at_ms: number;
 }
 
+/** Digests from which a tag was taken by another. */
+interface SupersededTable {
+  repository: Repository;
+  digest: Digest;
+  at_ms: number;
+}
+
+interface DeniedDigestsTable {
+  digest: Digest;
+  reason: string;
+  author: string;
+  at_ms: number;
+}
+
 interface DigestsTable {
   digest: Digest;
   kind: ManifestKind;
   first_seen_at_ms: number;
   created_at_ms: number | null;
+  base_created_at_ms: number | null;
 }
 
 interface ScansTable {
@@ -172,6 +197,8 @@ export interface FindingsTable {
   package: string | null;
   installed_version: string | null;
   fixed_version: string | null;
+  cvss: number | null;
+  published_at_ms: number | null;
 }
 
 interface PoliciesTable {
@@ -181,13 +208,27 @@ interface PoliciesTable {
   policy: JsonText<Policy> | null;
 }
 
+/** Every version of every policy that there was; the newest is the one in `policies`. */
+interface PolicyVersionsTable {
+  name: string;
+  version: number;
+  at_ms: number;
+  author: string;
+  /** Null: removed. */
+  policy: JsonText<Policy> | null;
+}
+
 interface WaiversTable {
   id: string;
-  finding: string;
+  /** One of these two is set. */
+  finding: string | null;
+  rule: RuleName | null;
   digest: Digest | null;
   pattern: string | null;
   reason: string;
+  ticket: string | null;
   author: string;
+  approved_by: string | null;
   ends_at_ms: number;
 }
 
@@ -205,11 +246,15 @@ export interface MainTables {
   manifest_blobs: ManifestBlobsTable;
   repository_manifests: RepositoryManifestsTable;
   repository_blobs: RepositoryBlobsTable;
+  manifest_children: ManifestChildrenTable;
   tags: TagsTable;
+  superseded: SupersededTable;
+  denied_digests: DeniedDigestsTable;
   digests: DigestsTable;
   scans: ScansTable;
   findings: FindingsTable;
   policies: PoliciesTable;
+  policy_versions: PolicyVersionsTable;
   waivers: WaiversTable;
 }
 

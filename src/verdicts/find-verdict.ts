@@ -2,10 +2,10 @@ import type { Changes, Clock, Logger } from '../base/index.ts';
 import { type Digest, isAttestationChild, parseDigest, type Repository } from '../oci/index.ts';
 import {
   blockWithoutScanner,
+  type Effective,
   judge,
   judgeIndex,
   missingScanners,
-  onlyWarns,
   type Verdict,
 } from '../policy/index.ts';
 import { createLiveCache, type Loaded } from './live-cache.ts';
@@ -36,8 +36,8 @@ export interface Finder {
   ofManifest(repository: Repository, digest: Digest): Promise<Found>;
   /** For a digest that is known to be no index. */
   ofImage(repository: Repository, digest: Digest): Promise<Verdict>;
-  /** Whether every policy that covers the repository only warns, and one does. */
-  onlyWarns(repository: Repository): Promise<boolean>;
+  /** The policies and waivers of the repository. */
+  effective(repository: Repository): Promise<Effective>;
   close(): void;
 }
 
@@ -79,7 +79,7 @@ export function createFinder({ entriesMax }: { readonly entriesMax: number }, pa
     if (remembered && isUsable(remembered, digest)) {
       return { value: remembered, validUntilMs: remembered.validUntilMs };
     }
-    const facts = await parts.facts.findFacts(digest);
+    const facts = await parts.facts.findFacts(digest, effective.only);
     const nowMs = parts.clock.nowMs();
     const verdict = judge(facts, digest, effective, nowMs);
     const missing = missingScanners(facts, digest, effective, nowMs);
@@ -139,10 +139,12 @@ export function createFinder({ entriesMax }: { readonly entriesMax: number }, pa
       if (found.verdict.outcome === 'allow') break;
     }
     const { effective } = await rules.inForce(repository);
+    const facts = await parts.facts.findFacts(digest, effective.only);
     const verdict = judgeIndex(
       digest,
       seen.map((found) => found.verdict),
       effective,
+      { facts, nowMs: parts.clock.nowMs() },
     );
     const pending = verdict.outcome === 'unscanned' ? seen.flatMap((found) => found.pending) : [];
     return { verdict, pending: [...new Set(pending)] };
@@ -193,7 +195,7 @@ export function createFinder({ entriesMax }: { readonly entriesMax: number }, pa
 
   return {
     ofImage,
-    onlyWarns: async (repository) => onlyWarns((await rules.inForce(repository)).effective),
+    effective: async (repository) => (await rules.inForce(repository)).effective,
     ofManifest: (repository, digest) =>
       manifests.get(`${repository}@${digest}`, () => loadManifest({ repository, digest })),
     close() {

@@ -1,8 +1,10 @@
 /** Finds, awaits and remembers verdicts; knows which blobs an admitted manifest names; runs scans. */
 export type {
+  DeniedDigest,
   FactReads,
   FactWrites,
   ManifestReads,
+  PolicyVersion,
   ScanJob,
   ScanJobs,
   Scanner,
@@ -19,6 +21,7 @@ export type {
   BlobAdmission,
   HeldVerdict,
   Hold,
+  Push,
   Verdicts,
   VerdictsOptions,
   VerdictsParts,

@@ -7,14 +7,44 @@ export interface ScanReport {
   readonly scan: Scan;
   /** The image config's `created`, as the scanner read it; absent when it cannot be true. */
   readonly createdAtMs?: number;
+  /** When the oldest layer was made, as the config's history says; absent when it does not, or cannot be true. */
+  readonly baseCreatedAtMs?: number;
   readonly findings: readonly Finding[];
+}
+
+/** What a policy was from some instant on. */
+export interface PolicyVersion {
+  readonly name: string;
+  /** Counted from 1. */
+  readonly version: number;
+  readonly atMs: number;
+  /** Who made it so: a principal's name, or `config` and `shipped`. */
+  readonly author: string;
+  /** Absent: removed. */
+  readonly policy?: Policy;
+}
+
+/** A manifest or blob that is refused everywhere. */
+export interface DeniedDigest {
+  readonly digest: Digest;
+  readonly reason: string;
+  readonly author: string;
+  readonly atMs: number;
 }
 
 /** Port, implemented by `store/`. */
 export interface FactReads {
-  /** Includes findings that other manifests' scans made in blobs that this one names. */
-  findFacts(digest: Digest): Promise<Facts | undefined>;
+  /**
+   * Includes findings that other manifests' scans made in blobs that this one names.
+   *
+   * @param repository for what differs between repositories (`supersededAtMs`); left out, it is absent.
+   */
+  findFacts(digest: Digest, repository?: Repository): Promise<Facts | undefined>;
+  /** All denied digests, in their order. */
+  listDenied(): Promise<readonly DeniedDigest[]>;
   listPolicies(): Promise<readonly Policy[]>;
+  /** Newest first. */
+  listPolicyVersions(name: string): Promise<readonly PolicyVersion[]>;
   listWaivers(): Promise<readonly Waiver[]>;
   /** Digests whose newest scan by `scanner` is older than `beforeMs`, oldest first, with a repository that holds each. */
   listScannedBefore(
@@ -30,10 +60,19 @@ export interface FactWrites {
   seeDigest(digest: Digest, kind: ManifestKind, firstSeenAtMs: number): Promise<void>;
   /** Replaces what this scanner said of this digest before. */
   saveReport(report: ScanReport): Promise<void>;
-  /** `owner`: `config` for policies of the configuration file, which the API may not change. */
-  putPolicy(policy: Policy, owner: 'api' | 'config' | 'shipped'): Promise<void>;
-  removePolicy(name: string): Promise<boolean>;
+  /**
+   * @param owner `config` for policies of the configuration file, which the API may not change
+   * @param author kept with the version; the owner unless told
+   */
+  putPolicy(policy: Policy, owner: 'api' | 'config' | 'shipped', author?: string): Promise<void>;
+  removePolicy(name: string, author?: string): Promise<boolean>;
+  /** Refuses a digest everywhere from now on; what was said of it before is replaced. */
+  denyDigest(denied: DeniedDigest): Promise<void>;
+  /** @returns whether it was denied. */
+  undenyDigest(digest: Digest): Promise<boolean>;
   addWaiver(waiver: Waiver): Promise<void>;
+  /** Notes who approved it. @returns whether there is such a waiver. */
+  approveWaiver(id: string, approvedBy: string): Promise<boolean>;
   removeWaiver(id: string): Promise<boolean>;
 }
 

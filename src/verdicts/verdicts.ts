@@ -1,6 +1,13 @@
 import { SECOND_MS } from '../base/index.ts';
-import type { Digest, Repository } from '../oci/index.ts';
-import type { Verdict } from '../policy/index.ts';
+import type { Digest, Repository, Tag } from '../oci/index.ts';
+import {
+  immutableBy,
+  judgePush as judgeShapeOfPush,
+  onlyWarns,
+  type PushOpinion,
+  type Shape,
+  type Verdict,
+} from '../policy/index.ts';
 import { createFinder, type FinderParts, type Found } from './find-verdict.ts';
 import { createHolds } from './holds.ts';
 import type { ScanRequests } from './ports.ts';
@@ -56,7 +63,23 @@ export interface Verdicts {
    * it, so only where every policy that covers the repository merely warns.
    */
   admitsPending(repository: Repository): Promise<boolean>;
+  /** What policies say against a manifest that is about to be pushed. */
+  judgePush(push: Push): Promise<JudgedPush>;
   close(): void;
+}
+
+export interface JudgedPush extends PushOpinion {
+  /** Those of the tags that never change once they exist. */
+  readonly immutable: readonly Tag[];
+}
+
+/** A manifest that is about to be pushed. */
+export interface Push {
+  readonly repository: Repository;
+  readonly shape: Shape;
+  readonly tags: readonly Tag[];
+  /** Those of the tags that name another digest now. */
+  readonly overwrites: readonly Tag[];
 }
 
 const ENTRIES_MAX = 10_000;
@@ -129,10 +152,26 @@ export function createVerdicts(options: VerdictsOptions, parts: VerdictsParts): 
     return refusing ? { isAdmitted: false, verdict: refusing } : { isAdmitted: false };
   }
 
+  async function judgePush(push: Push): Promise<JudgedPush> {
+    const effective = await finder.effective(push.repository);
+    const opinion = judgeShapeOfPush(effective, push.shape);
+    const immutable = push.overwrites.flatMap((tag) => {
+      const policy = immutableBy(effective, tag);
+      const text = `tag ${tag} is immutable and names another image: choose a new tag`;
+      return policy === undefined ? [] : [{ rule: 'immutableTags' as const, policy, text, findings: [] }];
+    });
+    return {
+      ...opinion,
+      reasons: [...immutable, ...opinion.reasons],
+      immutable: push.tags.filter((tag) => immutableBy(effective, tag) !== undefined),
+    };
+  }
+
   return {
     verdictFor,
     admitsBlob,
-    admitsPending: finder.onlyWarns,
+    admitsPending: async (repository) => onlyWarns(await finder.effective(repository)),
+    judgePush,
     peek: async (repository, digest) => (await finder.ofManifest(repository, digest)).verdict,
     close: finder.close,
   };

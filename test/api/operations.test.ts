@@ -9,12 +9,15 @@ interface Example {
   readonly status: number;
   /** The role, on `**`, that is enough; absent: everyone who is signed in. */
   readonly role?: string;
+  /** Who makes the call that succeeds, where it must not be the one who made the calls before. */
+  readonly by?: string;
   /** What the answer is of a call that names nobody or nothing there is. */
   readonly unknown?: { readonly path?: string; readonly body?: object; readonly status: number };
 }
 
 const POLICY = { name: 'p', match: ['**'], rules: { secrets: 'block' } };
 const GRANT = { role: 'reader', on: 'team/**', subject: { kind: 'user', name: 'bob' } };
+const DIGEST = `sha256:${'ab'.repeat(32)}`;
 const WAIVER = {
   finding: 'CVE-1',
   on: 'team/**',
@@ -133,14 +136,43 @@ const EXAMPLES: readonly Example[] = [
   },
   { id: 'policy.list', method: 'get', path: '/policies', status: 200 },
   {
+    ...{ id: 'policy.history', method: 'get', path: '/policies/p/versions', status: 200, role: 'admin' },
+  },
+  {
+    ...{ id: 'policy.rollback', method: 'post', status: 200, role: 'admin' },
+    path: '/policies/p/versions/1/restore',
+    unknown: { path: '/policies/p/versions/99/restore', status: 404 },
+  },
+  {
     ...{ id: 'policy.remove', method: 'delete', path: '/policies/p', status: 200, role: 'admin' },
     unknown: { path: '/policies/p', status: 404 },
   },
   { id: 'waiver.list', method: 'get', path: '/waivers', status: 200, role: 'admin' },
   { id: 'waiver.add', method: 'post', path: '/waivers', body: WAIVER, status: 201, role: 'admin' },
   {
+    ...{ id: 'waiver.approve', method: 'post', path: '/waivers/WAIVER/approval', status: 200, role: 'admin' },
+    by: 'admin',
+    unknown: { path: '/waivers/nothing/approval', status: 404 },
+  },
+  {
     ...{ id: 'waiver.remove', method: 'delete', path: '/waivers/WAIVER', status: 200, role: 'admin' },
     unknown: { path: '/waivers/nothing', status: 404 },
+  },
+  { id: 'digest.list', method: 'get', path: '/denied-digests', status: 200, role: 'admin' },
+  {
+    ...{ id: 'digest.deny', method: 'put', path: `/denied-digests/${DIGEST}`, status: 200, role: 'admin' },
+    body: { reason: 'carries a worm' },
+    unknown: { path: '/denied-digests/sha256:ab', body: { reason: 'carries a worm' }, status: 400 },
+  },
+  {
+    ...{
+      id: 'digest.undeny',
+      method: 'delete',
+      path: `/denied-digests/${DIGEST}`,
+      status: 200,
+      role: 'admin',
+    },
+    unknown: { path: `/denied-digests/${DIGEST}`, status: 404 },
   },
   { id: 'audit.search', method: 'get', path: '/audit/records', status: 200, role: 'auditor' },
   {
@@ -284,10 +316,10 @@ describe('an operation of the API', () => {
         lab.audit.state.isWritable = true;
         const before = lab.audit.entries.length;
         const [name = 'nobody-much'] = enoughFor(example).map((one) => `the-${one}`);
-        const answer = await call(example, role === undefined ? 'nobody-much' : name);
+        const by = example.by ?? (role === undefined ? 'nobody-much' : name);
+        const answer = await call(example, by);
         assert.equal(answer.status, status, answer.text);
         if (id === 'waiver.add') waiver = answer.body.id;
-        const by = role === undefined ? 'nobody-much' : name;
         assert.deepEqual(lastRecord(), [`admin.${id}`, 'allowed', status, undefined, by, 'record']);
         assert.equal(lab.audit.entries.length, before + 1, 'exactly one record');
       });

@@ -16,6 +16,8 @@ const POLICY = `policies:
     rules: { secrets: block, scanned: { by: [inspector], within: 7d } }
 `;
 
+const DENIED = `sha256:${'ab'.repeat(32)}`;
+
 /** One command of each kind, in an order in which each finds what it needs. */
 const COMMANDS: readonly {
   readonly args: readonly string[];
@@ -145,6 +147,25 @@ const COMMANDS: readonly {
     args: ['waiver', 'list'],
     text: /CVE-1 +team\/\*\* +2036-01-01T00:00:00\.000Z +local/,
     json: /"author":"local"/,
+  },
+  { args: ['policy', 'history', 'strict'], text: /^VERSION.*\n1 .* local/, json: /"version":1/ },
+  { args: ['policy', 'diff', 'strict', '1'], text: /^the two are equal\n$/, json: /"lines":\[\]/ },
+  {
+    args: ['policy', 'rollback', 'strict', '1'],
+    text: /^policy strict is what it was in version 1\n$/,
+    json: /"restored":1/,
+  },
+  {
+    args: ['image', 'block', DENIED, '--reason', 'carries a worm'],
+    text: /is refused everywhere from now on/,
+    json: /"digest"/,
+  },
+  { args: ['image', 'blocked'], text: /local +carries a worm/, json: /"reason":"carries a worm"/ },
+  {
+    args: ['image', 'unblock', DENIED],
+    text: /is judged by policies again/,
+    json: /"digest"/,
+    undo: ['image', 'block', DENIED, '--reason', 'carries a worm'],
   },
   {
     args: ['repository', 'list'],
@@ -314,6 +335,22 @@ describe('a command beside a running server', function () {
         'a waiver that is over',
         ['waiver', 'add', 'X', '--on', '**', '--reason', 'because', '--until', '2020-01-01'],
         /endsAt: lies in the past/,
+      ],
+      [
+        'a waiver for a finding and a rule',
+        ['waiver', 'add', 'X', '--rule', 'age', '--on', '**', '--reason', 'because', '--until', '2036-01-01'],
+        /give either the id of a finding or --rule RULE/,
+      ],
+      [
+        'a waiver for what no waiver excuses',
+        ['waiver', 'add', '--rule', 'malware', '--on', '**', '--reason', 'because', '--until', '2036-01-01'],
+        /is no rule that can be waived/,
+      ],
+      ['a version that is none', ['policy', 'diff', 'strict', '99'], /has no version 99/],
+      [
+        'the approval of a waiver that is none',
+        ['waiver', 'approve', 'nothing'],
+        /there is no waiver nothing/,
       ],
       [
         'a waiver on nothing',

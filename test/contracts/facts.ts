@@ -1,7 +1,17 @@
 import assert from 'node:assert/strict';
+import { shapeOf } from '../../src/oci/index.ts';
 import type { Finding, Policy, Waiver } from '../../src/policy/index.ts';
 import type { ScanReport } from '../../src/verdicts/index.ts';
-import { descriptor, digestOf, image, type OpenStore, repository, withStore } from './store-bench.ts';
+import {
+  descriptor,
+  digestOf,
+  image,
+  index as indexOf,
+  type OpenStore,
+  repository,
+  tag,
+  withStore,
+} from './store-bench.ts';
 
 const APP = repository('team/app');
 const OTHER = repository('team/other');
@@ -39,16 +49,21 @@ export function factsContract(implementation: string, open: OpenStore): void {
     const bench = withStore(open);
     const facts = () => bench().store.facts;
     const see = (name: string) => facts().seeDigest(digestOf(name), 'image', 500);
-    const link = (name: string, layers: readonly string[], where = APP) =>
+    const link = (
+      name: string,
+      layers: readonly string[],
+      where = APP,
+      more: { readonly tags?: readonly string[]; readonly nowMs?: number } = {},
+    ) =>
       bench().store.links.linkManifest({
         repository: where,
         digest: digestOf(name),
         size: 1,
         manifest: image(layers),
-        tags: [],
         tagRights: { mayCreate: true, mayOverwrite: true },
+        tags: (more.tags ?? []).map(tag),
         requireContent: false,
-        nowMs: 0,
+        nowMs: more.nowMs ?? 0,
       });
     const findingsOf = async (name: string) => {
       const found = await facts().findFacts(digestOf(name));
@@ -79,6 +94,74 @@ export function factsContract(implementation: string, open: OpenStore): void {
       });
     });
 
+    describe('what is known of a manifest', () => {
+      it('is its size, layers and media types as it states them', async () => {
+        await link('m', ['a', 'b']);
+        await see('m');
+        const { sizeBytes, layerCount, mediaTypes } = (await facts().findFacts(digestOf('m'))) ?? {};
+        assert.deepEqual([sizeBytes, layerCount], [shapeOf(image(['a', 'b']), 1).sizeBytes, 2]);
+        assert.deepEqual(mediaTypes, shapeOf(image(['a', 'b']), 1).mediaTypes);
+      });
+
+      it('is when a tag was taken from it, in that repository, until a tag leads to it again', async () => {
+        const supersededAtMs = async (name: string, where = APP) =>
+          (await facts().findFacts(digestOf(name), where))?.supersededAtMs;
+        for (const name of ['m', 'n']) await see(name);
+        await link('m', ['a'], APP, { tags: ['latest', 'v1'] });
+        await link('m', ['a'], OTHER, { tags: ['latest'] });
+        await link('n', ['b'], APP, { tags: ['latest'], nowMs: 50 });
+        assert.equal(await supersededAtMs('m'), undefined, 'v1 still leads there');
+        await link('n', ['b'], APP, { tags: ['v1'], nowMs: 60 });
+        assert.equal(await supersededAtMs('m'), 60);
+        assert.equal(await supersededAtMs('m', OTHER), undefined);
+        assert.equal(await supersededAtMs('n'), undefined);
+        await link('m', ['a'], APP, { tags: ['old'], nowMs: 70 });
+        assert.equal(await supersededAtMs('m'), undefined);
+      });
+
+      it('is when a tag was taken from the index that lists it', async () => {
+        for (const name of ['m', 'other-index']) await see(name);
+        await link('m', ['a']);
+        const index = (name: string, nowMs: number, children: readonly string[]) =>
+          bench().store.links.linkManifest({
+            repository: APP,
+            digest: digestOf(name),
+            size: 1,
+            manifest: indexOf(children.map((child) => descriptor(child))),
+            tags: [tag('latest')],
+            tagRights: { mayCreate: true, mayOverwrite: true },
+            requireContent: false,
+            nowMs,
+          });
+        await index('index', 10, ['m']);
+        assert.equal((await facts().findFacts(digestOf('m'), APP))?.supersededAtMs, undefined);
+        await index('other-index', 20, []);
+        assert.equal((await facts().findFacts(digestOf('m'), APP))?.supersededAtMs, 20);
+      });
+    });
+
+    describe('a denied digest', () => {
+      const denied = { digest: digestOf('m'), reason: 'worm', author: 'ann', atMs: 7 };
+
+      it('is listed and known of the manifest until it is denied no longer', async () => {
+        await see('m');
+        await facts().denyDigest({ ...denied, reason: 'first' });
+        await facts().denyDigest(denied);
+        assert.deepEqual(await facts().listDenied(), [denied]);
+        assert.equal((await facts().findFacts(digestOf('m')))?.denied, 'worm');
+        assert.equal(await facts().undenyDigest(digestOf('m')), true);
+        assert.equal(await facts().undenyDigest(digestOf('m')), false);
+        assert.equal((await facts().findFacts(digestOf('m')))?.denied, undefined);
+      });
+
+      it('is known of every manifest that names it as a blob', async () => {
+        await link('m', ['a']);
+        await see('m');
+        await facts().denyDigest({ ...denied, digest: digestOf('a') });
+        assert.equal((await facts().findFacts(digestOf('m')))?.denied, 'worm');
+      });
+    });
+
     describe('a report', () => {
       it('is found whole', async () => {
         await see('m');
@@ -90,13 +173,17 @@ export function factsContract(implementation: string, open: OpenStore): void {
           package: 'openssl',
           installedVersion: '3.0.1',
           fixedVersion: '3.0.2',
+          cvss: 9.8,
+          publishedAtMs: 33,
         });
-        await facts().saveReport(report('m', [whole, finding('key')], { createdAtMs: 77 }));
+        const times = { createdAtMs: 77, baseCreatedAtMs: 66 };
+        await facts().saveReport(report('m', [whole, finding('key')], times));
         assert.deepEqual(await facts().findFacts(digestOf('m')), {
           digest: digestOf('m'),
           kind: 'image',
           firstSeenAtMs: 500,
           createdAtMs: 77,
+          baseCreatedAtMs: 66,
           scans: [{ by: 'inspector', atMs: 1000, version: '1', status: 'done' }],
           findings: [whole, finding('key')],
         });
@@ -262,6 +349,38 @@ export function factsContract(implementation: string, open: OpenStore): void {
         assert.deepEqual(await facts().listPolicies(), [policy('default', { mode: 'warn' })]);
       });
 
+      it('keep every version with its author, and none that is the same again', async () => {
+        const strict = policy('p', { holdMs: 1 });
+        await facts().putPolicy(policy('p'), 'shipped');
+        await facts().putPolicy(policy('p'), 'shipped');
+        await facts().putPolicy(strict, 'api', 'ann');
+        await facts().removePolicy('p', 'bob');
+        const versions = await facts().listPolicyVersions('p');
+        assert.deepEqual(
+          versions.map(({ version, author, policy: one }) => [version, author, one]),
+          [
+            [3, 'bob', undefined],
+            [2, 'ann', strict],
+            [1, 'shipped', policy('p')],
+          ],
+        );
+        assert.deepEqual(await facts().listPolicyVersions('q'), []);
+      });
+
+      it('keep that the configuration file no longer has one', async () => {
+        await facts().replaceConfigPolicies([policy('mine')]);
+        await facts().replaceConfigPolicies([policy('mine')]);
+        await facts().replaceConfigPolicies([]);
+        const versions = await facts().listPolicyVersions('mine');
+        assert.deepEqual(
+          versions.map(({ author, policy: one }) => [author, one]),
+          [
+            ['config', undefined],
+            ['config', policy('mine')],
+          ],
+        );
+      });
+
       it('need a pattern that can be read', async () => {
         for (const match of [[], ['!lab/**'], ['a//b'], ["'; drop table policies; --"]]) {
           await assert.rejects(facts().putPolicy(policy('p', { match }), 'api'), conflict('invalid'));
@@ -277,14 +396,17 @@ export function factsContract(implementation: string, open: OpenStore): void {
     describe('waivers', () => {
       it('are found as they were added, ended ones included, and removed by id', async () => {
         const both = [
-          waiver('w1', { digest: digestOf('m') }),
+          waiver('w1', { digest: digestOf('m'), ticket: 'T-1' }),
           waiver('w2', { pattern: 'lab/**', endsAtMs: 1 }),
         ];
         for (const one of both) await facts().addWaiver(one);
         assert.deepEqual(await facts().listWaivers(), both);
+        assert.equal(await facts().approveWaiver('w2', 'bob'), true);
+        assert.equal(await facts().approveWaiver('w3', 'bob'), false);
+        assert.equal((await facts().listWaivers())[1]?.approvedBy, 'bob');
         assert.equal(await facts().removeWaiver('w1'), true);
         assert.equal(await facts().removeWaiver('w1'), false);
-        assert.deepEqual(await facts().listWaivers(), both.slice(1));
+        assert.equal((await facts().listWaivers()).length, 1);
       });
 
       it('are refused with an id that is taken or a pattern that cannot be read', async () => {

@@ -224,6 +224,17 @@ export function linksContract(implementation: string, open: OpenStore): void {
         });
       });
 
+      it('are no right to take an immutable tag from what it names, also in a race', async () => {
+        await upload(APP, 'a', 'a-config');
+        const rights = { mayCreate: true, mayOverwrite: true, immutable: [tag('v1')] };
+        const results = await Promise.all(
+          ['m1', 'm2'].map((name) => push(name, image(['a']), wanted(['v1'], rights))),
+        );
+        const won = results.findIndex(({ ok }) => ok);
+        assert.deepEqual(results[1 - won], { ok: false, tag: tag('v1'), lacks: 'tag.overwrite' });
+        assert.deepEqual(await push(`m${won + 1}`, image(['a']), wanted(['v1'], rights)), { ok: true });
+      });
+
       it('N-16: one tag that may not be set leaves all as it was', async () => {
         await pushWhole('m1', ['a'], { tags: [tag('old')] });
         const result = await push('m2', image(['a']), wanted(['new', 'old'], CREATE_ONLY));

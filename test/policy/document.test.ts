@@ -91,7 +91,7 @@ describe('a policy document', () => {
     [
       'with an unknown key in a policy',
       { policies: [{ ...POLICY, matches: [] }] },
-      /^policies\[0\]: unknown key "matches"; allowed: name, match, mode, hold, rules, contact$/,
+      /^policies\[0\]: unknown key "matches"; allowed: name, match, mode, hold, rules, push, waivers, contact$/,
     ],
     [
       'with an unknown rule',

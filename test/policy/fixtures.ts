@@ -11,6 +11,7 @@ import {
   type Rules,
   type Scan,
   SEVERITIES,
+  type VulnerabilityRule,
   type Waiver,
 } from '../../src/policy/index.ts';
 
@@ -91,9 +92,15 @@ export const arbitraryFinding: fc.Arbitrary<Finding> = fc
     kind: fc.constantFrom('vulnerability', 'secret', 'malware', 'misconfiguration'),
     id: cve,
     severity,
-    fixedVersion: fc.option(fc.constant('2.0'), { nil: undefined }),
+    more: partial({
+      fixedVersion: fc.constant('2.0'),
+      cvss: fc.constantFrom(2, 7.5, 9.8),
+      epss: fc.constantFrom(0.05, 0.5),
+      isExploited: fc.constant(true as const),
+      publishedAtMs: days(-10, 40).map((age) => NOW_MS - age),
+    }),
   })
-  .map(({ fixedVersion, ...finding }) => findingOf(fixedVersion ? { ...finding, fixedVersion } : finding));
+  .map(({ more, ...finding }) => findingOf({ ...finding, ...more }));
 
 const arbitraryScan: fc.Arbitrary<Scan> = fc
   .record({
@@ -110,31 +117,91 @@ export const arbitraryFacts: fc.Arbitrary<Facts> = fc
     created: fc.option(days(-2, 800), { nil: undefined }),
     scans: fc.uniqueArray(arbitraryScan, { selector: (scan) => scan.by, maxLength: 2 }),
     findings: fc.array(arbitraryFinding, { maxLength: 5 }),
+    more: partial<Partial<Facts>>({
+      baseCreatedAtMs: days(0, 800).map((age) => NOW_MS - age),
+      supersededAtMs: days(0, 800).map((age) => NOW_MS - age),
+      sizeBytes: fc.integer({ min: 1, max: 2 ** 40 }),
+      layerCount: fc.integer({ min: 0, max: 200 }),
+      mediaTypes: fc.constant(['application/vnd.oci.image.manifest.v1+json']),
+      artifactType: fc.constantFrom('a/b', 'c/d'),
+      denied: fc.constant('worm'),
+      packages: fc.constant([{ name: 'abc', version: '1', licenses: ['GPL-2.0-only'] }]),
+      attested: fc.constant([{ by: 'release' }, { by: 'ci', predicateType: 'https://spdx.dev/Document' }]),
+    }),
   })
-  .map(({ kind, seen, created, scans, findings }) =>
+  .map(({ kind, seen, created, scans, findings, more }) =>
     factsOf({
       kind,
       firstSeenAtMs: NOW_MS - seen,
       ...(created === undefined ? {} : { createdAtMs: NOW_MS - created }),
       scans,
       findings,
+      ...more,
     }),
   );
 
-const arbitraryRules: fc.Arbitrary<Rules> = fc.record(
-  {
-    scanned: fc.record({
-      by: fc.subarray(['inspector', 'trivy'], { minLength: 1 }),
-      withinMs: days(1, 15),
-    }),
-    age: fc.record({ maxMs: days(1, 500) }),
-    vulnerabilities: fc.record({ block: severity, fixableOnly: fc.boolean() }),
-    secrets: fc.constant('block' as const),
-    malware: fc.constant('block' as const),
-    misconfiguration: fc.record({ block: severity }),
-  },
-  { requiredKeys: [], noNullPrototype: true },
-);
+const maxAge = fc.record({ maxMs: days(1, 500) });
+const someText = fc.constantFrom('a*', 'b@1', '*', 'GPL-*', 'application/vnd.oci.*');
+const someTexts = fc.uniqueArray(someText, { minLength: 1, maxLength: 3 });
+const trustedNames = fc.subarray(['release', 'ci'], { minLength: 1 });
+
+/** Records some of whose members are absent, never undefined. */
+function partial<Model>(model: { [Key in keyof Model]: fc.Arbitrary<Model[Key]> }) {
+  return fc.record(model, { requiredKeys: [], noNullPrototype: true });
+}
+
+const shapeRules = {
+  artifacts: fc.oneof(fc.constant('block' as const), fc.record({ allow: someTexts })),
+  mediaTypes: partial({ allow: someTexts, deny: someTexts }).filter((rule) => Object.keys(rule).length > 0),
+  size: partial({
+    maxBytes: fc.integer({ min: 1, max: 2 ** 40 }),
+    maxLayers: fc.integer({ min: 1, max: 200 }),
+  }).filter((rule) => Object.keys(rule).length > 0),
+};
+
+const arbitraryVulnerabilityRule: fc.Arbitrary<VulnerabilityRule> = fc
+  .record(
+    {
+      block: severity,
+      cvss: fc.integer({ min: 0, max: 10 }),
+      epss: fc.constantFrom(0.1, 0.5),
+      exploited: fc.constant(true as const),
+      graceMs: days(1, 30),
+      fixableOnly: fc.boolean(),
+    },
+    { requiredKeys: ['fixableOnly'], noNullPrototype: true },
+  )
+  .filter((rule) => ['block', 'cvss', 'epss', 'exploited'].some((name) => name in rule));
+
+const arbitraryRules: fc.Arbitrary<Rules> = partial<Required<Rules>>({
+  scanned: fc.record({
+    by: fc.subarray(['inspector', 'trivy'], { minLength: 1 }),
+    withinMs: days(1, 15),
+  }),
+  age: maxAge,
+  baseAge: maxAge,
+  superseded: maxAge,
+  vulnerabilities: arbitraryVulnerabilityRule,
+  secrets: fc.constant('block' as const),
+  malware: fc.constant('block' as const),
+  misconfiguration: fc.record({ block: severity }),
+  signatures: fc.record({ by: trustedNames }),
+  attestations: fc.array(
+    fc.record(
+      {
+        type: fc.constantFrom('https://slsa.dev/provenance/v1', 'https://spdx.dev/Document'),
+        by: trustedNames,
+        builder: someTexts,
+        source: someTexts,
+      },
+      { requiredKeys: ['type', 'by'], noNullPrototype: true },
+    ),
+    { minLength: 1, maxLength: 2 },
+  ),
+  licenses: fc.record({ deny: someTexts }),
+  packages: fc.record({ deny: someTexts }),
+  ...shapeRules,
+});
 
 export const arbitraryPolicy: fc.Arbitrary<Policy> = fc
   .record({
@@ -143,14 +210,27 @@ export const arbitraryPolicy: fc.Arbitrary<Policy> = fc
     holdMs: fc.integer({ min: 0, max: 120_000 }),
     match: fc.constantFrom(['**'], ['team/**'], ['**', '!lab/**']),
     rules: arbitraryRules,
+    more: partial({
+      push: partial({ ...shapeRules, immutableTags: fc.constant(['v*']) }).filter(
+        (rules) => Object.keys(rules).length > 0,
+      ),
+      waivers: fc.constant('approved' as const),
+    }),
   })
-  .map(({ rules, ...policy }) => structuredClone(policyOf(rules, policy)));
+  .map(({ rules, more, ...policy }) => structuredClone(policyOf(rules, { ...policy, ...more })));
 
 export const arbitraryWaiver: fc.Arbitrary<Waiver> = fc
   .record({
     id: fc.stringMatching(/^[a-z]{1,8}$/),
-    finding: cve,
+    what: fc.oneof(
+      fc.record({ finding: cve }),
+      fc.record({ rule: fc.constantFrom('age', 'size', 'scanned', 'signatures', 'malware', 'denied') }),
+    ),
+    isApproved: fc.boolean(),
     ends: days(-2, 10),
     digest: fc.constantFrom(IMAGE, digestOf('other')),
   })
-  .map(({ ends, ...waiver }) => waiverOf({ ...waiver, endsAtMs: NOW_MS + ends }));
+  .map(({ ends, what, isApproved, ...waiver }) => {
+    const { finding, ...plain } = waiverOf({ ...waiver, endsAtMs: NOW_MS + ends });
+    return { ...plain, ...what, ...(isApproved ? { approvedBy: 'bob' } : {}) };
+  });

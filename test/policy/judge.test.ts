@@ -301,38 +301,68 @@ describe('a policy whose pattern cannot be read', () => {
 
 describe('the verdict of an index', () => {
   const index = digestOf('index');
+  const OWN = { facts: undefined, nowMs: NOW_MS };
+  const ownOf = (facts: Partial<Facts>) => ({ facts: factsOf({ kind: 'index', ...facts }), nowMs: NOW_MS });
   const child = (facts: Facts | undefined): Verdict => verdictOf(facts, [policyOf({ ...SCANNED, ...HIGH })]);
   const admitted = child(factsOf());
   const refused = child(factsOf({ findings: [findingOf()] }));
   const unscanned = child(undefined);
 
   it('admits when one child is admitted', () => {
-    const verdict = judgeIndex(index, [refused, unscanned, admitted], ENFORCED);
+    const verdict = judgeIndex(index, [refused, unscanned, admitted], ENFORCED, OWN);
     assert.equal(verdict.outcome, 'allow');
     assert.equal(verdict.digest, index);
   });
 
   it('waits while a child may still be admitted', () => {
-    assert.equal(judgeIndex(index, [refused, unscanned], ENFORCED).outcome, 'unscanned');
+    assert.equal(judgeIndex(index, [refused, unscanned], ENFORCED, OWN).outcome, 'unscanned');
   });
 
   it('refuses when every child is refused, and says why', () => {
-    const verdict = judgeIndex(index, [refused, refused], ENFORCED);
+    const verdict = judgeIndex(index, [refused, refused], ENFORCED, OWN);
     assert.equal(verdict.outcome, 'block');
     assert.equal(verdict.reasons[0]?.rule, 'vulnerabilities');
   });
 
   it('refuses an index none of whose children is here, unless every policy only warns', () => {
-    assert.equal(judgeIndex(index, [], ENFORCED).outcome, 'block');
-    assert.equal(judgeIndex(index, [], effectiveOf([])).outcome, 'block');
-    assert.equal(judgeIndex(index, [], effectiveOf([policyOf(SCANNED), WARNING])).outcome, 'block');
-    const warned = judgeIndex(index, [], effectiveOf([WARNING]));
+    assert.equal(judgeIndex(index, [], ENFORCED, OWN).outcome, 'block');
+    assert.equal(judgeIndex(index, [], effectiveOf([]), OWN).outcome, 'block');
+    assert.equal(judgeIndex(index, [], effectiveOf([policyOf(SCANNED), WARNING]), OWN).outcome, 'block');
+    const warned = judgeIndex(index, [], effectiveOf([WARNING]), OWN);
     assert.equal(warned.outcome, 'allow');
     assert.match(warned.warnings[0]?.text ?? '', /names no image/);
   });
 
+  it('refuses a denied index whatever its children are', () => {
+    const verdict = judgeIndex(index, [admitted], effectiveOf([WARNING]), ownOf({ denied: 'worm' }));
+    assert.deepEqual([verdict.outcome, verdict.reasons[0]?.rule], ['block', 'denied']);
+  });
+
+  it('needs the signatures and media types that rules ask for on itself', () => {
+    const rules: Rules = { signatures: { by: ['release'] }, mediaTypes: { allow: ['*index*'] } };
+    const signed = ownOf({ attested: [{ by: 'release' }], mediaTypes: ['x/index'] });
+    const strict = effectiveOf([policyOf(rules)]);
+    assert.equal(judgeIndex(index, [admitted], strict, signed).outcome, 'allow');
+    const plain = judgeIndex(index, [admitted], strict, ownOf({ mediaTypes: ['x/tar'] }));
+    assert.equal(plain.outcome, 'block');
+    assert.deepEqual(
+      plain.reasons.map((reason) => reason.rule),
+      ['signatures', 'mediaTypes'],
+    );
+    const warned = judgeIndex(index, [admitted], effectiveOf([policyOf(rules, { mode: 'warn' })]), OWN);
+    assert.deepEqual([warned.outcome, warned.warnings[0]?.rule], ['allow', 'signatures']);
+  });
+
+  it('is no older than its children: rules about ages are for them', () => {
+    const old = ownOf({ createdAtMs: 0, firstSeenAtMs: 0 });
+    assert.equal(
+      judgeIndex(index, [admitted], effectiveOf([policyOf({ age: { maxMs: 1 } })]), old).outcome,
+      'allow',
+    );
+  });
+
   it('lasts no longer than the verdict of any child', () => {
-    assert.equal(judgeIndex(index, [refused, admitted], ENFORCED).validUntilMs, admitted.validUntilMs);
+    assert.equal(judgeIndex(index, [refused, admitted], ENFORCED, OWN).validUntilMs, admitted.validUntilMs);
   });
 });
 

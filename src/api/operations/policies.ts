@@ -1,17 +1,16 @@
 import { z } from 'zod';
-import { newId } from '../../base/index.ts';
-import { parseDigest } from '../../oci/index.ts';
-import { type Policy, parsePolicyDocument, printPolicyDocument, type Waiver } from '../../policy/index.ts';
+import { type Policy, parsePolicyDocument, printPolicyDocument } from '../../policy/index.ts';
+import type { PolicyVersion } from '../../verdicts/index.ts';
 import {
   newPolicyDocumentShape,
-  newWaiverShape,
   policyDocumentShape,
   policyParams,
-  waiverShape,
+  policyVersionParams,
+  policyVersionShape,
 } from '../contract.ts';
 import { ApiProblem, operation } from '../operation.ts';
 
-/** Policies and waivers. */
+/** Policies and their versions. */
 export const policyOperations = [
   operation({
     id: 'policy.list',
@@ -36,9 +35,9 @@ export const policyOperations = [
     output: z.object({ applied: z.array(z.string()) }),
     status: 200,
     change: (input) => input,
-    async run(input, { parts }) {
+    async run(input, { parts, identity }) {
       const policies = requirePolicies(input);
-      for (const policy of policies) await parts.facts.putPolicy(policy, 'api');
+      for (const policy of policies) await parts.facts.putPolicy(policy, 'api', identity.principal.name);
       return { applied: policies.map((policy) => policy.name) };
     },
   }),
@@ -52,58 +51,50 @@ export const policyOperations = [
     output: z.object({ name: z.string() }),
     status: 200,
     change: ({ name }) => ({ policy: name }),
-    async run({ name }, { parts }) {
-      if (!(await parts.facts.removePolicy(name))) {
+    async run({ name }, { parts, identity }) {
+      if (!(await parts.facts.removePolicy(name, identity.principal.name))) {
         throw new ApiProblem(404, 'DG_POLICY_UNKNOWN', `there is no policy ${name}`);
       }
       return { name };
     },
   }),
   operation({
-    id: 'waiver.list',
+    id: 'policy.history',
     method: 'get',
-    path: '/waivers',
-    summary: 'All waivers, ended ones included',
+    path: '/policies/{name}/versions',
+    summary: 'Every version of a policy that there was, newest first; without `policy` where it was removed',
     action: 'policy.manage',
-    input: z.strictObject({}),
-    output: z.object({ waivers: z.array(waiverShape) }),
+    input: policyParams,
+    output: z.object({ versions: z.array(policyVersionShape) }),
     status: 200,
-    run: async (_input, { parts }) => ({ waivers: (await parts.facts.listWaivers()).map(printWaiver) }),
+    run: async ({ name }, { parts }) => ({
+      versions: (await parts.facts.listPolicyVersions(name)).map(printVersion),
+    }),
   }),
   operation({
-    id: 'waiver.add',
+    id: 'policy.rollback',
     method: 'post',
-    path: '/waivers',
-    summary: 'Excuses one finding on one digest or pattern until a date',
+    path: '/policies/{name}/versions/{version}/restore',
+    summary: 'Makes an older version of a policy the newest one',
     action: 'policy.manage',
-    input: newWaiverShape,
-    output: z.object({ id: z.string() }),
-    status: 201,
-    change: (input) => input,
-    async run(input, { parts, identity }) {
-      const waiver = toWaiver(input, newId(parts.random), identity.principal.name);
-      if (waiver.endsAtMs <= parts.clock.nowMs()) {
-        throw new ApiProblem(400, 'DG_INPUT_INVALID', 'endsAt: lies in the past');
-      }
-      await parts.facts.addWaiver(waiver);
-      return { id: waiver.id };
-    },
-  }),
-  operation({
-    id: 'waiver.remove',
-    method: 'delete',
-    path: '/waivers/{id}',
-    summary: 'Ends a waiver now',
-    action: 'policy.manage',
-    input: z.strictObject({ id: z.string().max(64) }),
-    output: z.object({ id: z.string() }),
+    input: policyVersionParams,
+    output: z.object({ name: z.string(), restored: z.number() }),
     status: 200,
-    change: ({ id }) => ({ waiver: id }),
-    async run({ id }, { parts }) {
-      if (!(await parts.facts.removeWaiver(id))) {
-        throw new ApiProblem(404, 'DG_WAIVER_UNKNOWN', `there is no waiver ${id}`);
+    change: ({ name, version }) => ({ policy: name, version }),
+    async run({ name, version }, { parts, identity }) {
+      const versions = await parts.facts.listPolicyVersions(name);
+      const found = versions.find((one) => one.version === version);
+      if (!found?.policy) {
+        throw new ApiProblem(
+          404,
+          'DG_POLICY_UNKNOWN',
+          found
+            ? `version ${version} of policy ${name} is its removal: use policy remove`
+            : `policy ${name} has no version ${version}`,
+        );
       }
-      return { id };
+      await parts.facts.putPolicy(found.policy, 'api', identity.principal.name);
+      return { name, restored: version };
     },
   }),
 ];
@@ -115,27 +106,13 @@ function requirePolicies(input: unknown): readonly Policy[] {
   return parsed.policies;
 }
 
-function toWaiver(input: z.infer<typeof newWaiverShape>, id: string, author: string): Waiver {
-  const digest = input.digest === undefined ? undefined : parseDigest(input.digest);
+function printVersion(one: PolicyVersion): z.infer<typeof policyVersionShape> {
+  const [policy] = one.policy ? printPolicyDocument([one.policy]).policies : [];
   return {
-    id,
-    finding: input.finding,
-    reason: input.reason,
-    author,
-    endsAtMs: Date.parse(input.endsAt),
-    ...(digest ? { digest } : {}),
-    ...(input.on === undefined ? {} : { pattern: input.on }),
-  };
-}
-
-function printWaiver(waiver: Waiver): z.infer<typeof waiverShape> {
-  return {
-    id: waiver.id,
-    finding: waiver.finding,
-    reason: waiver.reason,
-    author: waiver.author,
-    endsAt: new Date(waiver.endsAtMs).toISOString(),
-    ...(waiver.digest ? { digest: waiver.digest } : {}),
-    ...(waiver.pattern === undefined ? {} : { on: waiver.pattern }),
+    name: one.name,
+    version: one.version,
+    at: new Date(one.atMs).toISOString(),
+    author: one.author,
+    ...(policy ? { policy: { ...policy } } : {}),
   };
 }

@@ -4,6 +4,7 @@ import { imageOf } from '../input.ts';
 import { table } from '../output.ts';
 import { type Printed, withSession } from '../run-command.ts';
 import type { CommandContext } from '../session.ts';
+import { addDeniedCommands } from './exceptions.ts';
 
 /** `repository`, `image`. */
 export function addImageCommands(program: Command, context: CommandContext): void {
@@ -58,6 +59,7 @@ export function addImageCommands(program: Command, context: CommandContext): voi
         return { value, text: `scan of ${value.digest} queued` };
       }),
     );
+  addDeniedCommands(image, context);
 }
 
 function printImage(value: Record<string, unknown>): Printed {

@@ -1,12 +1,13 @@
 import type { Command } from 'commander';
 import { parseDocument, stringify } from 'yaml';
 import { CommandFailed, listIn } from '../client.ts';
-import { parseInstant, readText } from '../input.ts';
+import { diffLines } from '../diff.ts';
+import { readText } from '../input.ts';
 import { table } from '../output.ts';
 import { type Printed, withSession } from '../run-command.ts';
 import type { CommandContext } from '../session.ts';
 
-/** `policy`, `waiver`. */
+/** `policy`. */
 export function addPolicyCommands(program: Command, context: CommandContext): void {
   const policy = program.command('policy').description('what may be pulled');
   policy
@@ -50,58 +51,63 @@ export function addPolicyCommands(program: Command, context: CommandContext): vo
         text: `policy ${name} removed`,
       })),
     );
-  addWaiverCommands(program, context);
+  addVersionCommands(policy, context);
 }
 
-interface WaiverOptions {
-  readonly digest?: string;
-  readonly on?: string;
-  readonly reason: string;
-  readonly until: string;
-}
-
-function addWaiverCommands(program: Command, context: CommandContext): void {
-  const waiver = program.command('waiver').description('dated exceptions from policies');
-  waiver
-    .command('add <finding>')
-    .description('excuse one finding until a date')
-    .option('--digest <digest>', 'on this digest')
-    .option('--on <pattern>', 'on the repositories of a pattern')
-    .requiredOption('--reason <text>', 'why')
-    .requiredOption('--until <instant>', 'end, UTC: 2026-12-31T00:00:00Z', parseInstant)
-    .action((finding: string, options: WaiverOptions, command: Command) =>
+function addVersionCommands(policy: Command, context: CommandContext): void {
+  policy
+    .command('history <name>')
+    .description('list the versions of a policy: who changed it when')
+    .action((name: string, _options, command: Command) =>
       withSession(command, context, async ({ client }) => {
-        const { digest, on, reason, until: endsAt } = options;
-        const value = await client.post('/waivers', { finding, digest, on, reason, endsAt });
-        return { value, text: `waiver ${value.id} added` };
+        const value = await client.get(`/policies/${encodeURIComponent(name)}/versions`);
+        const rows = listIn(value, 'versions').map(({ version, at, author, policy }) => [
+          version,
+          at,
+          author,
+          policy ? '' : 'removed',
+        ]);
+        return { value, text: table(['VERSION', 'SINCE', 'BY', ''], rows) };
       }),
     );
-  waiver
-    .command('remove <id>')
-    .description('end a waiver now')
-    .action((id: string, _options, command: Command) =>
+  policy
+    .command('diff <name> <older> [newer]')
+    .description('show what changed between two versions, or between one and the newest')
+    .action((name: string, older: string, newer: string | undefined, _options, command: Command) =>
+      withSession(command, context, async ({ client }) => {
+        const value = await client.get(`/policies/${encodeURIComponent(name)}/versions`);
+        const versions = listIn(value, 'versions');
+        const lines = diffLines(linesOf(versions, older, name), linesOf(versions, newer, name));
+        return { value: { lines }, text: lines.join('\n') || 'the two are equal' };
+      }),
+    );
+  policy
+    .command('rollback <name> <version>')
+    .description('make an older version the newest one')
+    .action((name: string, version: string, _options, command: Command) =>
       withSession(command, context, async ({ client }) => ({
-        value: await client.delete(`/waivers/${encodeURIComponent(id)}`),
-        text: `waiver ${id} removed`,
+        value: await client.post(
+          `/policies/${encodeURIComponent(name)}/versions/${encodeURIComponent(version)}/restore`,
+        ),
+        text: `policy ${name} is what it was in version ${version}`,
       })),
     );
-  waiver
-    .command('list')
-    .description('list waivers')
-    .action((_options, command: Command) =>
-      withSession(command, context, async ({ client }) => {
-        const value = await client.get('/waivers');
-        const rows = listIn(value, 'waivers').map(({ id, finding, digest, on, endsAt, author, reason }) => [
-          id,
-          finding,
-          digest ?? on,
-          endsAt,
-          author,
-          reason,
-        ]);
-        return { value, text: table(['ID', 'FINDING', 'ON', 'UNTIL', 'BY', 'WHY'], rows) };
-      }),
-    );
+}
+
+/** The lines of one version as a policy file; none where it was removed. Without a version: the newest. */
+function linesOf(
+  versions: readonly Record<string, unknown>[],
+  version: string | undefined,
+  name: string,
+): readonly string[] {
+  const found = version === undefined ? versions[0] : versions.find((one) => String(one.version) === version);
+  if (!found)
+    throw new CommandFailed(`policy ${name} has no version ${version ?? 1}: see policy history ${name}`);
+  return found.policy
+    ? stringify({ policies: [found.policy] })
+        .trimEnd()
+        .split('\n')
+    : [];
 }
 
 /** @throws {CommandFailed} the file cannot be read, is no YAML (with line and column), or holds no policies. */

@@ -1,4 +1,5 @@
 import type { Migration } from './migrate.ts';
+import { POLICY_FACTS } from './policy-schema.ts';
 
 /**
  * `dockgate.db`. Text compares by its bytes (SQLite's `binary`, the default), so keys come in byte order. A step
@@ -211,4 +212,12 @@ const PERSONAL_TOKENS: Migration = {
   ],
 };
 
-export const MAIN_MIGRATIONS: readonly Migration[] = [ACCOUNTS, LINKS, FACTS, DELEGATION, PERSONAL_TOKENS];
+export const MAIN_MIGRATIONS: readonly Migration[] = [
+  // One a line, in the order in which they came.
+  ACCOUNTS,
+  LINKS,
+  FACTS,
+  DELEGATION,
+  PERSONAL_TOKENS,
+  POLICY_FACTS,
+];
