@@ -630,6 +630,13 @@ export const GUARDS: readonly Guard[] = [
     with: 'const route = asked;',
     tests: ['test/gateway/mirror.test.ts'],
   },
+  {
+    guard: 'F-31: a stale tag is served only where the operator chose so',
+    file: 'src/gateway/resolve.ts',
+    replace: 'if (!located?.servesStaleTags || !isAway(error)) throw error;',
+    with: 'if (!isAway(error)) throw error;',
+    tests: ['test/gateway/stale-tags.test.ts'],
+  },
   // Between processes
   {
     guard: 'a verdict from Redis is ours',

@@ -24,8 +24,8 @@ export function openSources(
     return createSources([{ prefix: '', source: createOrigin(origin, parts) }]);
   }
   return createSources(
-    config.upstreams.map(({ prefix, access, mirrors, isMirrorDefault, ...upstream }) => ({
-      ...{ prefix, mirrors, isMirrorDefault, isReadOnly: access === 'pull' },
+    config.upstreams.map(({ prefix, access, staleTags, mirrors, isMirrorDefault, ...upstream }) => ({
+      ...{ prefix, mirrors, isMirrorDefault, isReadOnly: access === 'pull', servesStaleTags: staleTags },
       source: createUpstream(upstream, parts),
     })),
   );

@@ -68,6 +68,11 @@ const upstream = section('A registry behind the gateway.', {
     ...oneOf('full', 'pull'),
     default: 'full',
   }),
+  staleTags: setting({
+    doc: 'While it does not answer, a tag is what it was when it was last pulled here, with a `Warning` and a note in the record; off, such a pull is 503 or 429.',
+    ...flag(),
+    default: false,
+  }),
   mirrors: setting({
     doc: 'Registries in whose place it answers clients that use dockgate as a mirror and name the registry (containerd): `docker.io`.',
     ...texts('hosts such as docker.io or reg.corp:5000', isHost),

@@ -8,7 +8,7 @@ type Upstream = Settings['upstreams'][number];
 
 /** A registry behind the gateway, after every check. */
 export interface UpstreamConfig
-  extends Pick<Upstream, 'url' | 'access' | 'mirrors' | 'tokenRealms' | 'redirectOrigins'> {
+  extends Pick<Upstream, 'url' | 'access' | 'staleTags' | 'mirrors' | 'tokenRealms' | 'redirectOrigins'> {
   /** Empty, or ends in `/`. */
   readonly prefix: string;
   readonly isMirrorDefault: boolean;
@@ -95,8 +95,17 @@ export async function toUpstream(
   secrets: Secrets,
   { directory, environment }: { readonly directory: string; readonly environment: Environment },
 ): Promise<UpstreamConfig> {
-  const { url, access, mirrors, username, password, passwordCommand, tokenRealms, redirectOrigins } =
-    upstream;
+  const {
+    url,
+    access,
+    staleTags,
+    mirrors,
+    username,
+    password,
+    passwordCommand,
+    tokenRealms,
+    redirectOrigins,
+  } = upstream;
   const path = ['upstreams', index];
   const where = (key: string) => secrets.where([...path, key]);
   const absolute = (file: string | undefined) => (file === undefined ? undefined : resolve(directory, file));
@@ -114,6 +123,7 @@ export async function toUpstream(
     ...{
       url,
       access,
+      staleTags,
       mirrors,
       tokenRealms,
       redirectOrigins,

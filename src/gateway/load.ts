@@ -1,11 +1,5 @@
 import { takeManifest } from '../content/index.ts';
-import {
-  type Digest,
-  MANIFEST_BYTES_MAX,
-  type Manifest,
-  type Reference,
-  type Repository,
-} from '../oci/index.ts';
+import { type Digest, MANIFEST_BYTES_MAX, type Manifest, type Repository } from '../oci/index.ts';
 import type { GatewayParts } from './parts.ts';
 
 export interface LoadedManifest {
@@ -19,18 +13,10 @@ export type LoadResult =
   /** The registry holds something under the digest that we cannot judge. */
   | { readonly kind: 'unreadable'; readonly problem: string };
 
-type Parts = Pick<GatewayParts, 'content' | 'links' | 'linkWrites' | 'facts' | 'sources' | 'clock'>;
-
-/** A tag is resolved once; everything after speaks of that digest. */
-export async function resolve(
-  parts: Parts,
-  repository: Repository,
-  reference: Reference,
-): Promise<Digest | undefined> {
-  if (reference.kind === 'digest') return reference.digest;
-  const located = parts.sources.locate(repository);
-  return located?.source.resolve(located.name, reference.tag);
-}
+export type LoadParts = Pick<
+  GatewayParts,
+  'content' | 'links' | 'linkWrites' | 'facts' | 'sources' | 'clock'
+>;
 
 /**
  * Finds the manifest of this repository: in the content store, else at its registry, from where it is kept and its
@@ -39,7 +25,7 @@ export async function resolve(
  * @throws {Fault} the registry, the store or the disk is away.
  */
 export async function loadManifest(
-  parts: Parts,
+  parts: LoadParts,
   repository: Repository,
   digest: Digest,
 ): Promise<LoadResult> {
@@ -59,7 +45,7 @@ export async function loadManifest(
 
 /** Keeps a manifest that a registry behind us holds: bytes first, then its links, then when it was seen. */
 export async function keepManifest(
-  parts: Parts,
+  parts: LoadParts,
   kept: {
     readonly repository: Repository;
     readonly digest: Digest;
@@ -88,7 +74,11 @@ export async function keepManifest(
  * could be in the content store for another repository, and this one would give what it does not hold (threats V-18,
  * N-13).
  */
-async function linkHeldElsewhere(parts: Parts, repository: Repository, manifest: Manifest): Promise<void> {
+async function linkHeldElsewhere(
+  parts: LoadParts,
+  repository: Repository,
+  manifest: Manifest,
+): Promise<void> {
   const located = parts.sources.locate(repository);
   for (const { digest, urls } of manifest.layers) {
     if (urls.length === 0) continue;

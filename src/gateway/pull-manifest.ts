@@ -4,9 +4,14 @@ import { checkAccess } from './access.ts';
 import type { Answer } from './answer.ts';
 import { blockedRefusal, recordedVerdict, scanRunningRefusal } from './blocked.ts';
 import type { Call, CallOf } from './call.ts';
-import { type LoadedManifest, loadManifest, resolve } from './load.ts';
+import { type LoadedManifest, loadManifest } from './load.ts';
 import type { GatewayOptions, GatewayParts } from './parts.ts';
 import { allow, type DecisionFacts, deny, type Plan } from './plan.ts';
+import { rememberTag, resolve } from './resolve.ts';
+
+const STALE_NOTE = 'stale tag: its registry is away';
+const STALE_WARNING =
+  '299 - "dockgate: the registry behind this gateway is away, the tag is what it was when it was last pulled"';
 
 /**
  * GET and HEAD of a manifest: rights, then the tag to its digest, then the verdict on that digest, then exactly
@@ -30,22 +35,25 @@ export async function planManifestPull(
   if (checked.refusal)
     return deny({ ...asked, ...because, reason: checked.reason ?? 'refused' }, checked.refusal);
 
-  const digest = await resolve(parts, repository, reference);
+  const resolved = await resolve(parts, repository, reference);
+  const digest = resolved?.digest;
   const loaded = digest ? await loadManifest(parts, repository, digest) : { kind: 'absent' as const };
   if (!digest || loaded.kind === 'absent') {
     return deny({ ...asked, ...because, reason: 'manifest.unknown' }, manifestUnknown(repository, reference));
   }
-  const facts: DecisionFacts = { ...asked, ...because, digest };
+  const isStale = resolved?.isStale === true;
+  const facts: DecisionFacts = { ...asked, ...because, digest, ...(isStale ? { note: STALE_NOTE } : {}) };
   if (loaded.kind === 'unreadable') {
     const message = `dockgate: blocked ${repository}: ${loaded.problem}; what cannot be judged is not served`;
     return deny({ ...facts, reason: 'policy.unreadable' }, refuse('IMAGE_BLOCKED', message));
   }
+  if (!isStale) await rememberTag(parts, { repository, reference, digest, manifest: loaded.manifest });
   if (isPusher) {
     return allow({ ...facts, reason: 'head.pusher' }, 200, async () =>
-      manifestAnswer(call, digest, loaded.manifest),
+      manifestAnswer(call, digest, loaded.manifest, { isStale }),
     );
   }
-  return judged(call, parts, options, { facts, repository, digest, manifest: loaded.manifest });
+  return judged(call, parts, options, { facts, repository, digest, manifest: loaded.manifest, isStale });
 }
 
 async function judged(
@@ -57,6 +65,7 @@ async function judged(
     readonly repository: Repository;
     readonly digest: Digest;
     readonly manifest: LoadedManifest;
+    readonly isStale: boolean;
   },
 ): Promise<Plan> {
   const { repository, digest } = pulled;
@@ -67,7 +76,8 @@ async function judged(
   });
   const { verdict } = found;
   const facts = { ...pulled.facts, verdict: recordedVerdict(verdict) };
-  const serve = async () => manifestAnswer(call, digest, pulled.manifest, verdict);
+  const serve = async () =>
+    manifestAnswer(call, digest, pulled.manifest, { verdict, isStale: pulled.isStale });
   if (verdict.outcome === 'allow') return allow(facts, 200, serve);
   if (await mayReadQuarantine(call, parts, repository, verdict)) {
     return allow({ ...facts, reason: 'quarantine.read' }, 200, serve);
@@ -109,17 +119,21 @@ function manifestAnswer(
   call: CallOf<'manifest'>,
   digest: Digest,
   manifest: LoadedManifest,
-  verdict?: Verdict,
+  said: { readonly verdict?: Verdict; readonly isStale: boolean },
 ): Answer {
-  const warning =
-    verdict && warningHeader({ repository: call.route.repository, digest, verdict, decisionId: call.id });
+  const { repository } = call.route;
+  const { verdict, isStale } = said;
+  const warnings = [
+    isStale ? STALE_WARNING : undefined,
+    verdict && warningHeader({ repository, digest, verdict, decisionId: call.id }),
+  ].filter((text) => text !== undefined);
   const headers = {
     'content-type': manifest.mediaType,
     'content-length': String(manifest.bytes.length),
     'docker-content-digest': digest,
     etag: `"${digest}"`,
     'cache-control': 'private',
-    ...(warning === undefined ? {} : { warning }),
+    ...(warnings.length === 0 ? {} : { warning: warnings.join(', ') }),
   };
   return { status: 200, headers, ...(call.method === 'HEAD' ? {} : { body: manifest.bytes }) };
 }

@@ -7,6 +7,8 @@ export interface Located {
   readonly name: Repository;
   /** Pushes and deletes are refused. */
   readonly isReadOnly: boolean;
+  /** While the registry is away, a tag is what it was when it was last pulled. */
+  readonly servesStaleTags: boolean;
 }
 
 /** Port: which registry holds which repository. */
@@ -30,6 +32,7 @@ export interface Placed {
   readonly prefix: string;
   readonly source: Source;
   readonly isReadOnly?: boolean;
+  readonly servesStaleTags?: boolean;
   /** Hosts in whose place it answers, in lower case: `docker.io`. */
   readonly mirrors?: readonly string[];
   /** Takes the names that no other prefix takes, with its own prefix put before them. */
@@ -49,9 +52,9 @@ export function createSources(registries: readonly Placed[]): Sources {
     locate(repository) {
       const found = placeOf(repository);
       const name = found && parseRepository(repository.slice(found.prefix.length));
-      return found && name
-        ? { source: found.source, name, isReadOnly: found.isReadOnly === true }
-        : undefined;
+      if (!found || !name) return undefined;
+      const { isReadOnly = false, servesStaleTags = false } = found;
+      return { source: found.source, name, isReadOnly, servesStaleTags };
     },
     nameOf(repository, host) {
       // Always put before it, also where the name begins with the prefix already: that is another repository there.
