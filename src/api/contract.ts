@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { COUNTED_BY } from '../audit/index.ts';
 import { parseDuration } from '../base/index.ts';
 import { parseDigest, parsePattern } from '../oci/index.ts';
 import { parsePolicyDocument, RULE_NAMES, UNWAIVABLE_RULES } from '../policy/index.ts';
@@ -283,22 +284,42 @@ export const policyVersionParams = z.strictObject({
   version: z.coerce.number().int().min(1),
 });
 
-export const recordsQuery = z.strictObject({
+const recordConditions = {
   user: z.string().max(64).optional(),
   action: z.string().max(64).optional(),
   repository: z.string().max(255).optional(),
-  outcome: z.enum(['allowed', 'refused']).optional(),
+  outcome: z.enum(['allowed', 'refused', 'limited']).optional(),
   digest: z.string().max(140).optional(),
   address: z.string().max(64).optional(),
   reason: z.string().max(64).optional(),
-  requestId: z.string().max(64).optional(),
+  rule: z.string().max(128).optional(),
   since: instant.optional(),
   until: instant.optional(),
-  before: z.coerce.number().int().min(0).optional(),
+};
+const leafIndex = z.coerce.number().int().min(0);
+export const recordsQuery = z.strictObject({
+  ...recordConditions,
+  requestId: z.string().max(64).optional(),
+  before: leafIndex.optional(),
   limit: z.coerce.number().int().min(1).max(1000).default(100),
 });
 export const recordsShape = z.object({
   records: z.array(z.object({ index: z.number(), record: z.record(z.string(), z.unknown()) })),
+  next: z.number().optional(),
+});
+export const followQuery = z.strictObject({
+  ...recordConditions,
+  after: leafIndex.optional(),
+  wait: z.coerce.number().int().min(0).max(20).default(0),
+});
+export const followShape = z.object({ ...recordsShape.shape, next: z.number() });
+export const countsQuery = z.strictObject({
+  ...recordConditions,
+  by: z.enum(COUNTED_BY),
+  before: leafIndex.optional(),
+});
+export const countsShape = z.object({
+  counts: z.array(z.object({ value: z.string(), count: z.number() })),
   next: z.number().optional(),
 });
 

@@ -6,6 +6,7 @@ import { oversightOperations } from './operations/oversight.ts';
 import { ownOperations } from './operations/own.ts';
 import { peopleOperations } from './operations/people.ts';
 import { policyOperations } from './operations/policies.ts';
+import { recordOperations } from './operations/records.ts';
 import { registryOperations } from './operations/registry.ts';
 import { rightsOperations } from './operations/rights.ts';
 import { robotOperations } from './operations/robots.ts';
@@ -24,6 +25,7 @@ export function allOperations(version: string): readonly Operation[] {
     ...registryOperations,
     ...policyOperations,
     ...exceptionOperations,
+    ...recordOperations(),
     ...oversightOperations(version),
   ];
 }

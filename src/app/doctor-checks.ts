@@ -193,7 +193,7 @@ async function newestRecordMs(config: Config): Promise<number | undefined> {
   try {
     const reads = await openStoreReads({ directory: config.dataDirectory, mainPath: config.databasePath });
     try {
-      const [newest] = await reads.recordIndex.search({ limit: 1 });
+      const [newest] = (await reads.recordIndex.search({ limit: 1 })).records;
       return newest && Date.parse(newest.record.time);
     } finally {
       await reads.close();

@@ -7,9 +7,21 @@ export type { ExportFormat, ExportOptions } from './export.ts';
 export { EXPORT_FORMATS, exportRecords } from './export.ts';
 export { AuditUnavailable } from './faults.ts';
 export type { RecordFilter } from './filter.ts';
+export { rebuildIndex } from './index-filler.ts';
 export type { LogKey } from './key.ts';
 export { loadOrCreateLogKey } from './key.ts';
-export type { IndexedRecord, LastUse, RecordIndexReads, RecordIndexWrites, RecordQuery } from './ports.ts';
+export type {
+  IndexedRecord,
+  LastUse,
+  RecordConditions,
+  RecordCountQuery,
+  RecordCounts,
+  RecordIndexReads,
+  RecordIndexState,
+  RecordIndexWrites,
+  RecordPage,
+  RecordQuery,
+} from './ports.ts';
 export { safePrint, safeText } from './print.ts';
 export type { Prover } from './prove.ts';
 export { NoProof, openProver } from './prove.ts';
@@ -18,10 +30,12 @@ export type { RecordsProgress } from './records.ts';
 export type { Report, ReportName, ReportRow } from './report.ts';
 export { makeReport, REPORT_NAMES, reportCsv, reportTitle } from './report.ts';
 export { printFieldTable, RECORD_SCHEMA } from './schema.ts';
-export { rebuildIndex, searchRecords } from './search.ts';
 export type { Durability } from './segment-file.ts';
 export type { Sequencer, SequencerOptions, SequencerParts } from './sequencer.ts';
 export { openSequencer } from './sequencer.ts';
+export { isAccessRecord } from './shape.ts';
+export type { CountedBy, Term, TermField } from './terms.ts';
+export { COUNTED_BY, countedValues, termsOf } from './terms.ts';
 export type { VerifyOptions, VerifyReport } from './verify.ts';
 export { verifyLog } from './verify.ts';
 export type { AuditWriter, AuditWriterOptions, AuditWriterParts } from './writer.ts';

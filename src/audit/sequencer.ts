@@ -38,6 +38,8 @@ export interface Sequencer {
   size(): number;
   /** Whether the last step succeeded; when it did not the records wait safely in the write-ahead files. */
   isHealthy(): boolean;
+  /** Empties the search index, which is then filled anew from the log beside everything else. */
+  reindex(): Promise<void>;
   /** Makes a last step. Close the writers of this process before. */
   close(): Promise<void>;
 }
@@ -64,10 +66,12 @@ export async function openSequencer(options: SequencerOptions, parts: SequencerP
       step: () => steps.step(),
       size: () => steps.size,
       isHealthy: () => steps.isHealthy,
+      reindex: () => steps.reindex(),
       async close() {
         stop();
         // A last failure is logged; what could not be signed waits for the next start.
         await steps.step().catch(() => undefined);
+        await steps.close();
         await steps.keepTransfers();
         await lock.release();
       },

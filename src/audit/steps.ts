@@ -2,6 +2,7 @@ import { type Clock, type Logger, newId, type Random } from '../base/index.ts';
 import { signCheckpoint } from './checkpoint.ts';
 import { codeOf } from './disk.ts';
 import { growLog, type LogHead } from './growth.ts';
+import { createIndexFiller, type IndexFiller } from './index-filler.ts';
 import { createIntake, type Intake } from './intake.ts';
 import {
   CHECKPOINT_FILE,
@@ -16,7 +17,6 @@ import { type OpenedLog, openLog } from './open-log.ts';
 import type { RecordIndexWrites } from './ports.ts';
 import { type Position, printPositions } from './positions.ts';
 import type { Audit } from './record.ts';
-import { fillIndex } from './search.ts';
 import type { TailLine } from './tail.ts';
 import { TRANSFERS_FILE, type Transfers, unknownOutcome } from './transfers.ts';
 
@@ -45,6 +45,7 @@ export class Steps {
   #transfersKeptAt: number;
   /** Request ids whose unknown outcome was recorded and is on its way into the log. */
   readonly #told = new Set<string>();
+  readonly #filler: IndexFiller;
   #running: Promise<void> = Promise.resolve();
   /** A step failed half way: only the disk knows which checkpoint counts. */
   #mustReopen = false;
@@ -60,6 +61,7 @@ export class Steps {
     this.#heartbeatMs = options.heartbeatMs;
     this.#parts = parts;
     this.#log = logDirectory(options.directory);
+    this.#filler = createIndexFiller(this.#log, parts);
     this.#head = opened.head;
     this.#writers = new Map(opened.positions.writers);
     this.#intake = createIntake(this.#directory, this.#writers, parts.logger);
@@ -70,6 +72,16 @@ export class Steps {
 
   get size(): number {
     return this.#head.tree.size;
+  }
+
+  /** Fills the search index anew, beside the steps. */
+  reindex(): Promise<void> {
+    return this.#filler.restart();
+  }
+
+  /** What fills the index ends; the steps themselves end with the last call of `step`. */
+  close(): Promise<void> {
+    return this.#filler.close();
   }
 
   /** Steps never overlap: a call waits for the one that runs and then makes its own. */
@@ -93,7 +105,7 @@ export class Steps {
       throw error;
     }
     this.#tellEnded();
-    await this.#index();
+    await this.#filler.fill(this.size);
     if (this.size - this.#transfersKeptAt >= KEEP_LEAVES) await this.keepTransfers();
     this.#beat();
   }
@@ -157,15 +169,6 @@ export class Steps {
       this.#transfersKeptAt = this.size;
     } catch (error) {
       this.#parts.logger.warn('open transfers not kept', { code: codeOf(error) });
-    }
-  }
-
-  async #index(): Promise<void> {
-    try {
-      await fillIndex(this.#log, this.size, this.#parts.index);
-    } catch (error) {
-      // The log is the truth and is signed; the index asks where it stands at the next step.
-      this.#parts.logger.error('access log not indexed, will retry', { code: codeOf(error) }, error);
     }
   }
 

@@ -5,6 +5,9 @@ export class CommandFailed extends Error {
   override readonly name = 'CommandFailed';
 }
 
+/** Nothing answers where the server is, or it cannot answer now: asking again later may help. */
+export class ServerAway extends CommandFailed {}
+
 /** A command that cannot be what was meant: exit code 2. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
@@ -21,10 +24,11 @@ export interface Client {
 export function createClient(target: Target): Client {
   const call = async (method: string, path: string, body?: unknown): Promise<Record<string, unknown>> => {
     const answer = await send(target, method, path, body).catch((error: unknown) => {
-      throw new CommandFailed(
+      throw new ServerAway(
         `cannot reach ${whereOf(target)}: ${error instanceof Error ? error.message : error}`,
       );
     });
+    if (answer.status >= 500) throw new ServerAway(problemText(answer, target));
     if (answer.status >= 400) throw new CommandFailed(problemText(answer, target));
     return asRecord(answer.body);
   };

@@ -53,6 +53,22 @@ export async function openSession(options: GlobalOptions, context: CommandContex
   return { client: createClient({ kind: 'socket', path: local.socketPath }), close: local.close };
 }
 
+/**
+ * Finds the API of a server that runs, never opening its data: what stays connected for long must not keep the next
+ * start of the server out.
+ *
+ * @throws {CommandFailed} none runs on the data.
+ */
+export async function openRunningServer(options: GlobalOptions, { env }: CommandContext): Promise<Client> {
+  const signIn = options.data === undefined ? readSignIn(env) : undefined;
+  if (signIn) return createClient(signInTarget(signIn));
+  const path = join(resolve(options.data ?? DEFAULT_DATA), 'dockgate.sock');
+  if (await answers(path)) return createClient({ kind: 'socket', path });
+  throw new CommandFailed(
+    `no server answers at ${path}: start it, or sign in to one with \`dockgate login URL\``,
+  );
+}
+
 export function signInTarget({ server, refreshToken, ca }: StoredSignIn): Target {
   return {
     kind: 'server',

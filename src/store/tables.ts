@@ -1,4 +1,4 @@
-import type { GeneratedAlways, Kysely } from 'kysely';
+import type { Generated, Kysely } from 'kysely';
 import type { AccessRecord } from '../audit/index.ts';
 import type { Account } from '../auth/index.ts';
 import type { BlobOwner } from '../content/index.ts';
@@ -278,15 +278,7 @@ export interface ScanTables {
 interface RecordsTable {
   leaf: number;
   time_ms: number;
-  principal: string | null;
-  action: string;
-  outcome: 'allowed' | 'refused';
-  repository: string | null;
-  digest: string | null;
-  address: string | null;
-  /** These two are parts of `record`. */
-  reason: GeneratedAlways<string | null>;
-  request_id: GeneratedAlways<string>;
+  request_id: string;
   record: JsonText<AccessRecord>;
 }
 
@@ -295,6 +287,27 @@ interface HoursTable {
   hour: number;
   first_leaf: number;
   last_leaf: number;
+}
+
+interface TermsTable {
+  id: Generated<number>;
+  /** A TermField, or `all`: every record. */
+  field: string;
+  value: string;
+  /** Records that have it. */
+  count: number;
+}
+
+interface PostingsTable {
+  term: number;
+  leaf: number;
+}
+
+interface TermDaysTable {
+  term: number;
+  /** Days since 1970, UTC. */
+  day: number;
+  count: number;
 }
 
 /** `audit-index.db` */
@@ -310,6 +323,9 @@ export interface IndexTables {
   records: RecordsTable;
   last_uses: LastUsesTable;
   hours: HoursTable;
+  terms: TermsTable;
+  postings: PostingsTable;
+  term_days: TermDaysTable;
 }
 
 export type MainSql = Kysely<MainTables>;

@@ -175,6 +175,8 @@ const EXAMPLES: readonly Example[] = [
     unknown: { path: `/denied-digests/${DIGEST}`, status: 404 },
   },
   { id: 'audit.search', method: 'get', path: '/audit/records', status: 200, role: 'auditor' },
+  { id: 'audit.count', method: 'get', path: '/audit/counts?by=day', status: 200, role: 'auditor' },
+  { id: 'audit.follow', method: 'get', path: '/audit/follow?after=0', status: 200, role: 'auditor' },
   {
     ...{ id: 'explain', method: 'get', status: 200, role: 'admin' },
     path: '/explain?principal=admin&action=pull&repository=team%2Fapp',

@@ -45,6 +45,12 @@ export function indexInMemory(): MemoryIndex {
     append: async (added) => {
       records.push(...added);
     },
+    removeBelow: async (index) => {
+      const kept = records.filter((record) => record.index >= index);
+      const count = records.length - kept.length;
+      records.splice(0, records.length, ...kept);
+      return count;
+    },
     clear: async () => {
       records.length = 0;
     },

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { safePrint, safeText, searchRecords } from '../../src/audit/index.ts';
+import { safePrint, safeText } from '../../src/audit/index.ts';
 import { encodeLine } from '../../src/audit/line.ts';
 import { entry } from './lab.ts';
 
@@ -43,25 +43,4 @@ describe('a record on a terminal', () => {
     );
     assert.equal(safeText('\u001b[2J\u202e\u2028"\\'), '\\u001b[2J\\u202e\\u2028"\\');
   });
-});
-
-describe('a search', () => {
-  for (const [asked, given] of [
-    [0, 1],
-    [-5, 1],
-    [50, 50],
-    [1e9, 1000],
-    [Number.NaN, 1],
-    [2.5, 2],
-  ] as const) {
-    it(`for ${asked} records gives at most ${given} (A-24)`, async () => {
-      const limits: number[] = [];
-      const search = async ({ limit }: { limit: number }) => {
-        limits.push(limit);
-        return [];
-      };
-      await searchRecords({ search }, { limit: asked });
-      assert.deepEqual(limits, [given]);
-    });
-  }
 });

@@ -200,6 +200,16 @@ const COMMANDS: readonly {
     text: /^# +TIME +KIND +OUTCOME.*\n\d+ +\S+Z +decision +allowed +201 +push +alice +\S+/,
     json: /"action":"push"/,
   },
+  {
+    args: ['audit', 'search', '--user', 'alice', '--by', 'action'],
+    text: /^ACTION +COUNT\n(?:\S+ +\d+\n)*push +\d+/,
+    json: /^\{"by":"action","counts":\[\{"value":"\w+","count":\d+\}/,
+  },
+  {
+    args: ['audit', 'search', '--user', 'alice', '--facets'],
+    text: /^BY +VALUE +COUNT\noutcome +allowed +\d+\n[\s\S]*user +alice +\d+/,
+    json: /^\{"facets":\{"outcome":\[/,
+  },
   { args: ['audit', 'verify'], text: /^the log is whole: \d+ records/, json: /"size":\d+/ },
   { args: ['doctor'], text: /^ok {4}environment/m, json: /^\[\{"name":/ },
 ];
@@ -383,6 +393,9 @@ describe('a command beside a running server', function () {
       ['grant', 'add', '--role', 'reader', '--on', '**', '--user', 'alice', '--until', 'tomorrow'],
       ['image', 'show', 'team/app'],
       ['audit', 'search', '--since', 'yesterday'],
+      ['audit', 'search', '--by', 'moon'],
+      ['audit', 'search', '--by', 'day', '--follow'],
+      ['audit', 'search', '--facets', '--decision', 'x'],
       ['policy', 'apply'],
       ['completion', 'tcsh'],
       ['login', 'http://localhost', '--user', 'x', '--password-stdin'],

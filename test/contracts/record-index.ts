@@ -30,7 +30,7 @@ export function recordIndexContract(implementation: string, open: OpenStore): vo
     const bench = withStore(open);
     const index = () => bench().store.recordIndex;
     const found = async (query: Partial<RecordQuery>) =>
-      (await index().search({ limit: 100, ...query })).map((one) => one.index);
+      (await index().search({ limit: 100, ...query })).records.map((one) => one.index);
 
     it('begins at leaf 0 and goes on after the last', async () => {
       assert.equal(await index().nextIndex(), 0);
@@ -48,7 +48,7 @@ export function recordIndexContract(implementation: string, open: OpenStore): vo
         change: { before: null, after: { nested: [1] } },
       });
       await index().append([record(0), whole]);
-      assert.deepEqual(await index().search({ limit: 10 }), [whole, record(0)]);
+      assert.deepEqual((await index().search({ limit: 10 })).records, [whole, record(0)]);
     });
 
     it('finds by reason, by the first parts of one, and by the request', async () => {
@@ -116,6 +116,135 @@ export function recordIndexContract(implementation: string, open: OpenStore): vo
         assert.deepEqual(await found({ user: text }), [], text);
         assert.deepEqual(await found({ action: text }), [], text);
       }
+    });
+
+    it('finds what was limited, by itself and as a part of what was refused', async () => {
+      await index().append([
+        record(0, { action: 'sign-in', outcome: 'refused', status: 429, reason: 'limit.sign-in' }),
+        record(1, { action: 'sign-in', outcome: 'refused', status: 401, reason: 'sign-in.password' }),
+        record(2, { action: 'pull', outcome: 'refused', status: 429, reason: 'upstream.busy' }),
+        record(3),
+      ]);
+      assert.deepEqual(await found({ outcome: 'limited' }), [2, 0]);
+      assert.deepEqual(await found({ outcome: 'refused' }), [2, 1, 0]);
+      assert.deepEqual(await found({ outcome: 'limited', action: 'sign-in' }), [0]);
+    });
+
+    it('finds by a rule, in one policy or in all', async () => {
+      const blocked = (policy: string, rule: string) =>
+        ({ verdict: { outcome: 'block', reasons: [{ policy, rule, findings: [] }] } }) as const;
+      await index().append([
+        record(0, blocked('default', 'secrets')),
+        record(1, blocked('strict', 'secrets')),
+        record(2, blocked('strict', 'age')),
+      ]);
+      assert.deepEqual(await found({ rule: 'secrets' }), [1, 0]);
+      assert.deepEqual(await found({ rule: 'strict/secrets' }), [1]);
+      assert.deepEqual(await found({ rule: 'strict' }), []);
+    });
+
+    it('pages onwards from a leaf, oldest first, and always says where to go on', async () => {
+      await index().append(Array.from({ length: 5 }, (_, at) => record(at, { status: at })));
+      const page = await index().search({ afterIndex: 1, limit: 2 });
+      assert.deepEqual([page.records.map((one) => one.index), page.next], [[2, 3], 3]);
+      const rest = await index().search({ afterIndex: 3, limit: 2 });
+      assert.deepEqual([rest.records.map((one) => one.index), rest.next], [[4], 4]);
+      const none = await index().search({ afterIndex: 4, action: 'push', limit: 2 });
+      assert.deepEqual([none.records, none.next], [[], 4]);
+    });
+
+    it('ends the work for one page, and the pages together find everything', async () => {
+      const everyone = { kind: 'user', id: 'u', name: 'everyone', via: 'basic' } as const;
+      const count = 21_000;
+      await index().append(
+        Array.from({ length: count }, (_, at) =>
+          record(at, {
+            principal: everyone,
+            action: at % 2 === 0 ? 'pull' : 'push',
+            ...(at === 7 || at === 20_000 ? { outcome: 'refused' } : {}),
+            ...(at % 2 === 0 ? { repository: 'even' } : { repository: 'odd' }),
+          }),
+        ),
+      );
+      const all: number[] = [];
+      const asked = { user: 'everyone', action: 'push', repository: 'even', limit: 10 } as const;
+      let [pages, next] = [0, (await index().search(asked)).next];
+      while (next !== undefined) {
+        const page = await index().search({ ...asked, beforeIndex: next });
+        all.push(...page.records.map((one) => one.index));
+        [pages, next] = [pages + 1, page.next];
+      }
+      assert.deepEqual(all, []);
+      assert.ok(pages >= 1);
+      const counted = new Map<string, number>();
+      let before: number | undefined;
+      do {
+        const page = await index().count({
+          ...{ by: 'action', user: 'everyone' },
+          ...(before === undefined ? {} : { beforeIndex: before }),
+        });
+        for (const one of page.counts) counted.set(one.value, (counted.get(one.value) ?? 0) + one.count);
+        before = page.next;
+      } while (before !== undefined);
+      assert.deepEqual(Object.fromEntries(counted), { pull: count / 2, push: count / 2 });
+    }).timeout(60_000);
+
+    it('counts by day and by value, with and without conditions', async () => {
+      const at = (day: number, overrides: Partial<AccessRecord>, index: number) =>
+        record(index, { time: `2026-01-0${day}T10:00:00.000000Z`, ...overrides });
+      const alice = { kind: 'user', id: 'a', name: 'alice', via: 'basic' } as const;
+      const refused = (reason: string, status = 403) => ({ outcome: 'refused', reason, status }) as const;
+      const reasons = [{ policy: 'default', rule: 'secrets', findings: [] }];
+      await index().append([
+        at(1, { principal: alice }, 0),
+        at(1, { ...refused('policy.secrets'), verdict: { outcome: 'block', reasons } }, 1),
+        at(2, { principal: alice, ...refused('policy') }, 2),
+        at(2, refused('limit.sign-in', 429), 3),
+      ]);
+      const counts = async (query: Parameters<ReturnType<typeof index>['count']>[0]) => {
+        const { counts: all, next } = await index().count(query);
+        assert.equal(next, undefined);
+        return Object.fromEntries(all.map(({ value, count }) => [value, count]));
+      };
+      // Of sums, and of the same records read one by one: a bound within a day keeps it from the sums.
+      for (const untilMs of [undefined, Date.parse('2026-01-02T23:00:00Z')]) {
+        const within = untilMs === undefined ? {} : { untilMs };
+        assert.deepEqual(await counts({ by: 'day', ...within }), { '2026-01-01': 2, '2026-01-02': 2 });
+        assert.deepEqual(await counts({ by: 'day', user: 'alice', ...within }), {
+          '2026-01-01': 1,
+          '2026-01-02': 1,
+        });
+        assert.deepEqual(await counts({ by: 'outcome', ...within }), { allowed: 1, refused: 2, limited: 1 });
+        assert.deepEqual(await counts({ by: 'reason', ...within }), {
+          'policy.secrets': 1,
+          policy: 1,
+          'limit.sign-in': 1,
+        });
+        assert.deepEqual(await counts({ by: 'rule', ...within }), { 'default/secrets': 1 });
+        assert.deepEqual(await counts({ by: 'user', ...within }), { alice: 2 });
+      }
+      assert.deepEqual(await counts({ by: 'outcome', user: 'alice' }), { allowed: 1, refused: 1 });
+      assert.deepEqual(
+        await counts({ by: 'action', sinceMs: Date.parse('2026-01-02'), untilMs: Date.parse('2026-01-03') }),
+        { pull: 2 },
+      );
+      assert.deepEqual(await counts({ by: 'action', user: 'nobody' }), {});
+    });
+
+    it('forgets its oldest records, in pages, and what counted them', async () => {
+      await index().append(Array.from({ length: 10 }, (_, at) => record(at)));
+      assert.equal(await index().removeBelow(6, 4), 4);
+      assert.equal(await index().removeBelow(6, 4), 2);
+      assert.equal(await index().removeBelow(6, 4), 0);
+      assert.deepEqual(await found({ action: 'pull' }), [9, 8, 7, 6]);
+      assert.deepEqual((await index().count({ by: 'action' })).counts, [{ value: 'pull', count: 4 }]);
+      assert.equal(await index().nextIndex(), 10);
+    });
+
+    it('says how far it reaches', async () => {
+      assert.deepEqual(await index().state(), { nextIndex: 0 });
+      await index().append([record(0), record(1)]);
+      assert.deepEqual(await index().state(), { nextIndex: 2, newestMs: START_MS + 1000 });
     });
 
     it('can be cleared and built again', async () => {

@@ -134,7 +134,7 @@ describe('a database and its processes', function () {
         const store = await openAt(directory);
         await push(store, 'm');
         await store.jobs.put({ repository: APP, digest: digestOf('m'), priority: 'pull' }, 0);
-        assert.deepEqual(await store.recordIndex.search({ limit: 1 }), []);
+        assert.deepEqual(await store.recordIndex.search({ limit: 1 }), { records: [] });
         await store.close();
       }
     }

@@ -1,39 +1,12 @@
 import { z } from 'zod';
-import type { RecordQuery } from '../../audit/index.ts';
-import {
-  explainQuery,
-  explanationShape,
-  meShape,
-  recordsQuery,
-  recordsShape,
-  statusShape,
-} from '../contract.ts';
+import { explainQuery, explanationShape, meShape, statusShape } from '../contract.ts';
 import { explain } from '../explain.ts';
 import { operation } from '../operation.ts';
 import { requireRepository } from './images.ts';
 
-/** The access log, explanations, and how the installation is. */
+/** Explanations, and how the installation is. */
 export function oversightOperations(version: string) {
   return [
-    operation({
-      id: 'audit.search',
-      method: 'get',
-      path: '/audit/records',
-      summary: 'Access records, newest first',
-      action: 'audit.read',
-      input: recordsQuery,
-      output: recordsShape,
-      status: 200,
-      note: (input) => JSON.stringify(input),
-      async run(input, { parts }) {
-        const found = await parts.records.search(toQuery(input));
-        const next = found.length === input.limit ? found.at(-1)?.index : undefined;
-        return {
-          records: found.map(({ index, record }) => ({ index, record: { ...record } })),
-          ...(next === undefined ? {} : { next }),
-        };
-      },
-    }),
     operation({
       id: 'explain',
       method: 'get',
@@ -99,14 +72,4 @@ export function oversightOperations(version: string) {
       }),
     }),
   ];
-}
-
-function toQuery(input: z.infer<typeof recordsQuery>): RecordQuery {
-  const { since, until, before, ...same } = input;
-  return {
-    ...same,
-    ...(since === undefined ? {} : { sinceMs: Date.parse(since) }),
-    ...(until === undefined ? {} : { untilMs: Date.parse(until) }),
-    ...(before === undefined ? {} : { beforeIndex: before }),
-  };
 }

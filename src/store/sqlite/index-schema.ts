@@ -1,9 +1,11 @@
 import type { Migration } from './migrate.ts';
 
 /**
- * `audit-index.db`: a row for each leaf of the log. Every index ends in the leaf, so that pages come newest first
- * and a span of leaves narrows each of them. Time is not the order of the log, only nearly: `hours` says between
- * which leaves the records of an hour lie.
+ * `audit-index.db`: a row for each leaf of the log, and an inverted index: `terms` are the values that records are
+ * found by, `postings` the leaves of each, `term_days` how many of them a day has. Postings of a term are in the order
+ * of the log, so that pages come newest first and a span of leaves narrows each of them; the counts say which of
+ * several terms narrows most. Time is not the order of the log, only nearly: `hours` says between which leaves the
+ * records of an hour lie.
  */
 export const INDEX_MIGRATIONS: readonly Migration[] = [
   {
@@ -53,6 +55,40 @@ export const INDEX_MIGRATIONS: readonly Migration[] = [
         repository text not null,
         at_ms integer not null,
         primary key (principal_id, action, repository)
+      ) strict, without rowid`,
+    ],
+  },
+  {
+    // The tables begin empty: the sequencer fills them from the log.
+    name: 'inverted index',
+    statements: [
+      'drop table records',
+      'delete from hours',
+      `create table records (
+        leaf integer primary key,
+        time_ms integer not null,
+        request_id text not null,
+        record text not null
+      ) strict`,
+      'create index records_by_request on records (request_id, leaf)',
+      `create table terms (
+        id integer primary key,
+        field text not null,
+        value text not null,
+        count integer not null,
+        unique (field, value)
+      ) strict`,
+      'create index terms_by_count on terms (field, count)',
+      `create table postings (
+        term integer not null,
+        leaf integer not null,
+        primary key (term, leaf)
+      ) strict, without rowid`,
+      `create table term_days (
+        term integer not null,
+        day integer not null,
+        count integer not null,
+        primary key (term, day)
       ) strict, without rowid`,
     ],
   },

@@ -14,6 +14,9 @@ const READER_WAIT_MS = 50;
 /** Pages of the log kept on disk after a checkpoint, in bytes. */
 const JOURNAL_BYTES_MAX = 64 * 1024 * 1024;
 
+/** Pages of a rebuildable database that its writer keeps in memory. */
+const REBUILT_CACHE_KIB = 64 * 1024;
+
 export interface FileOptions {
   readonly directory: string;
   readonly kind: DatabaseKind;
@@ -41,6 +44,8 @@ export function openForWriting<Tables>(options: FileOptions): OpenFile<Tables> {
     return orClose(database, () => {
       database.exec('pragma journal_mode = wal');
       database.exec(`pragma synchronous = ${kind.isRebuildable ? 'normal' : 'full'}`);
+      // An index that is filled anew touches pages all over the file; those of the truth are few.
+      if (kind.isRebuildable) database.exec(`pragma cache_size = -${REBUILT_CACHE_KIB}`);
       database.exec(`pragma journal_size_limit = ${JOURNAL_BYTES_MAX}`);
       harden(database);
       if (kind.isCheckedAtStart) checkPages(database, path, kind);
