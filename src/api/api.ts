@@ -73,8 +73,9 @@ function addOperationRoutes(
 ): void {
   const { parts } = made;
   const identify = createIdentify(parts, made.options.service, made.fixed);
-  const json = express.json({ limit: JSON_BODY_MAX, type: 'application/json', reviver: withoutPrototype });
   for (const operation of operations) {
+    const limit = operation.bodyBytesMax ?? JSON_BODY_MAX;
+    const json = express.json({ limit, type: 'application/json', reviver: withoutPrototype });
     app[operation.method](
       `/api/v1${expressPath(operation)}`,
       requireJson(parts),

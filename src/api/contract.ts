@@ -4,6 +4,7 @@ import { parseDuration } from '../base/index.ts';
 import { parseDigest, parsePattern } from '../oci/index.ts';
 import { parsePolicyDocument, RULE_NAMES, UNWAIVABLE_RULES } from '../policy/index.ts';
 import { parseAction } from '../roles/index.ts';
+import { accessDocumentShape } from './access-document.ts';
 
 /** The shapes of the API. The console and the CLI may import the types of this file and nothing else of the room. */
 
@@ -371,6 +372,23 @@ const heldShape = z.object({
 });
 export const reviewShape = z.object({ held: z.array(heldShape) });
 export type HeldShape = z.infer<typeof heldShape>;
+
+export const applyInput = z.strictObject({
+  document: accessDocumentShape,
+  isDryRun: z.boolean().default(false),
+  isPruning: z.boolean().default(false),
+});
+export const applyShape = z.object({
+  isApplied: z.boolean(),
+  changes: z.array(
+    z.object({
+      do: z.string(),
+      what: z.string(),
+      before: z.unknown().optional(),
+      after: z.unknown().optional(),
+    }),
+  ),
+});
 
 export const statusShape = z.object({
   version: z.string(),

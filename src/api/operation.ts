@@ -14,6 +14,17 @@ export interface Subject {
 export interface OperationContext {
   readonly parts: ApiParts;
   readonly identity: Identity;
+  /** For a call that makes many changes: a record of each, durable when it resolves. */
+  readonly recordChange: (change: RecordedChange) => Promise<void>;
+}
+
+export interface RecordedChange {
+  /** `account.add`, `grant.remove` ... */
+  readonly do: string;
+  /** `user alice` ... */
+  readonly what: string;
+  readonly before?: unknown;
+  readonly after?: unknown;
 }
 
 /**
@@ -36,6 +47,8 @@ export interface Operation<I extends z.ZodType = z.ZodType, O extends z.ZodType 
   readonly input: I;
   readonly output: O;
   readonly status: 200 | 201 | 202;
+  /** Bytes of the body, where a call takes more than others. */
+  readonly bodyBytesMax?: number;
   /**
    * Another way to the right, for who lacks `action`: rights that depend on the input as a whole.
    * @returns what is missing, as a sentence; `undefined` when the call is allowed.

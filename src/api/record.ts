@@ -22,12 +22,14 @@ export interface RecordFacts {
   readonly identity?: Identity | undefined;
   readonly tokenId?: string;
   readonly subject?: Subject;
+  /** What there was, and what there is now. */
+  readonly before?: unknown;
   readonly change?: unknown;
 }
 
 /** The record of one answer. Nothing of the request's body is in it but what `facts` names. */
 export function entryOf({ request, response }: Pick<Exchange, 'request' | 'response'>, facts: RecordFacts) {
-  const { action, outcome, status, reason, note, identity, tokenId, subject, change } = facts;
+  const { action, outcome, status, reason, note, identity, tokenId, subject } = facts;
   const userAgent = request.headers['user-agent'];
   return {
     kind: 'decision',
@@ -41,8 +43,18 @@ export function entryOf({ request, response }: Pick<Exchange, 'request' | 'respo
     ...(identity === undefined ? {} : { principal: principalOf(identity, tokenId) }),
     client: { address: peerAddress(request), ...(userAgent === undefined ? {} : { userAgent }) },
     ...subject,
-    ...(change === undefined ? {} : { change: { after: change } }),
+    ...changeOf(facts),
   } as const satisfies AuditEntry;
+}
+
+function changeOf({ before, change }: RecordFacts): Pick<AuditEntry, 'change'> {
+  if (before === undefined && change === undefined) return {};
+  return {
+    change: {
+      ...(before === undefined ? {} : { before }),
+      ...(change === undefined ? {} : { after: change }),
+    },
+  };
 }
 
 function principalOf(identity: Identity, tokenId = identity.tokenId): NonNullable<AuditEntry['principal']> {

@@ -40,7 +40,16 @@ async function runAs(operation: Operation, identity: Identity, exchange: Operati
   try {
     const input = parseInput(operation, exchange);
     facts.subject = operation.subject?.(input) ?? {};
-    await requireRight(operation, { input, subject: facts.subject }, { parts, identity });
+    const context: OperationContext = {
+      ...{ parts, identity },
+      async recordChange({ do: verb, what, before, after }) {
+        const allowed = { ...facts, outcome: 'allowed', status: operation.status } as const;
+        await parts.audit.record(
+          entryOf(exchange, { ...allowed, note: `${verb} ${what}`, before, change: after }),
+        );
+      },
+    };
+    await requireRight(operation, { input, subject: facts.subject }, context);
     const change = operation.change?.(input);
     const note = operation.note?.(input);
     await parts.audit.record(
@@ -52,7 +61,7 @@ async function runAs(operation: Operation, identity: Identity, exchange: Operati
         ...(note === undefined ? {} : { note }),
       }),
     );
-    const result = await operation.run(input, { parts, identity });
+    const result = await operation.run(input, context);
     response.status(operation.status).json(operation.output.parse(result));
   } catch (error) {
     const problem = problemOf(error);

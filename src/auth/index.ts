@@ -28,6 +28,7 @@ export type { PasswordHasher, PasswordHashOptions } from './password-hash.ts';
 export { createPasswordHasher, DEFAULT_PASSWORD_HASH_OPTIONS } from './password-hash.ts';
 export type {
   Access,
+  AccessStep,
   Account,
   AccountReads,
   AccountWrites,

@@ -81,6 +81,27 @@ export interface NewGrant {
   readonly untilMs?: number;
 }
 
+/**
+ * One change of many that are made together (`AccountWrites.applySteps`): all in one transaction, or none.
+ */
+export type AccessStep =
+  | { readonly do: 'role.put'; readonly role: Pick<Role, 'name' | 'actions'> }
+  | { readonly do: 'role.remove'; readonly name: string }
+  | { readonly do: 'account.add'; readonly account: Account }
+  | {
+      readonly do: 'account.disable' | 'account.enable';
+      readonly kind: Account['kind'];
+      readonly name: string;
+      readonly notBeforeMs: number;
+    }
+  | { readonly do: 'account.remove'; readonly kind: Account['kind']; readonly name: string }
+  | { readonly do: 'group.add'; readonly group: Pick<Group, 'id' | 'name'> }
+  | { readonly do: 'group.remove'; readonly name: string }
+  | { readonly do: 'group.join' | 'group.leave'; readonly group: string; readonly user: string }
+  | { readonly do: 'grant.add'; readonly grant: NewGrant }
+  /** Exactly this one: others on the same pattern may differ in effect or dates. */
+  | { readonly do: 'grant.remove'; readonly id: string };
+
 /** Every grant of the role on the pattern to the subject. */
 export type GrantPlace = Pick<NewGrant, 'role' | 'pattern' | 'subject'>;
 
@@ -117,6 +138,8 @@ export interface AccountWrites extends PersonalTokenWrites {
    */
   giveGrant(giver: Principal, grant: NewGrant): Promise<string>;
   takeGrant(giver: Principal, grant: GrantPlace): Promise<boolean>;
+  /** Makes all of these in their order, or none of them. @throws {StoreConflict} as each of them would. */
+  applySteps(steps: readonly AccessStep[]): Promise<void>;
   /** Of more than 100 tokens of one account the store drops the one used longest ago. */
   addRefreshToken(token: RefreshToken): Promise<void>;
   touchRefreshToken(id: string, use: LastUse): Promise<void>;

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { InvalidArgumentError } from 'commander';
+import { parseDocument } from 'yaml';
 import { CommandFailed, UsageError } from './client.ts';
 import type { CommandContext } from './session.ts';
 
@@ -44,4 +45,29 @@ export function imageOf(name: string): { readonly repository: string; readonly r
   const { repository, reference } = splitImage(name);
   if (reference === undefined) throw new UsageError(`${name} names no tag or digest: write ${name}:TAG`);
   return { repository, reference };
+}
+
+/**
+ * A YAML file with one object.
+ *
+ * @param input what is read in place of the file.
+ * @param beginning how such a file begins, for the message.
+ * @throws {CommandFailed} the file cannot be read, is no YAML (with line and column), or is no object.
+ */
+export function readYaml(file: string, input: string | undefined, beginning: string): unknown {
+  const document = parseDocument(input ?? readText(file), { prettyErrors: true });
+  const problem = document.errors[0];
+  if (problem) throw new CommandFailed(`${file}: ${problem.message.trim()}`);
+  const value = readValue(document, file);
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
+  throw new CommandFailed(`${file}: must begin with ${beginning}`);
+}
+
+function readValue(document: ReturnType<typeof parseDocument>, file: string): unknown {
+  try {
+    return document.toJS();
+  } catch (error) {
+    // Aliases that stand for nothing, or for too much.
+    throw new CommandFailed(`${file}: ${error instanceof Error ? error.message : error}`);
+  }
 }

@@ -1,8 +1,8 @@
-import type { Account, AccountWrites } from '../auth/index.ts';
+import type { AccountWrites } from '../auth/index.ts';
 import type { Clock, Random } from '../base/index.ts';
-import { nameKey } from './account-reads.ts';
+import { addAccount, getAccount, killTokens, removeAccount, setDisabled } from './account-rows.ts';
+import { applySteps } from './apply-steps.ts';
 import { giveGrant, takeGrant } from './delegated-grants.ts';
-import { StoreConflict } from './faults.ts';
 import { addGrant, removeGrant } from './grant-writes.ts';
 import { addGroup, joinGroup, leaveGroup, removeGroup } from './group-writes.ts';
 import { keepingAnAdmin } from './last-admin.ts';
@@ -14,7 +14,6 @@ import {
   touchPersonalToken,
   used,
 } from './personal-tokens.ts';
-import { quoted } from './quoted.ts';
 import { addRefreshToken } from './refresh-tokens.ts';
 import { putRole, removeRole } from './role-writes.ts';
 import type { MainSql, MainTables } from './tables.ts';
@@ -56,11 +55,7 @@ export function createAccountWrites({ write, clock, random }: AccountWritesParts
       }),
     setDisabled: (id, isDisabled, notBeforeMs) =>
       ofAccount(id, (sql) =>
-        keepingAnAdmin(sql, clock.nowMs(), async () => {
-          await killTokens(sql, id, notBeforeMs);
-          const flag = isDisabled ? 1 : 0;
-          await sql.updateTable('accounts').set({ is_disabled: flag }).where('id', '=', id).execute();
-        }),
+        keepingAnAdmin(sql, clock.nowMs(), () => setDisabled(sql, id, isDisabled, notBeforeMs)),
       ),
     revokeTokens: (id, notBeforeMs) =>
       ofAccount(id, async (sql) => {
@@ -80,6 +75,7 @@ export function createAccountWrites({ write, clock, random }: AccountWritesParts
     giveGrant: (giver, grant) =>
       ofAll((sql) => giveGrant(sql, giver, grant, { random, nowMs: clock.nowMs() })),
     takeGrant: (giver, grant) => ofAll((sql) => takeGrant(sql, giver, grant, clock.nowMs())),
+    applySteps: (steps) => ofAll((sql) => applySteps(sql, steps, { random, nowMs: clock.nowMs() })),
     // Nothing in memory depends on one refresh token: it is looked up each time.
     addRefreshToken: (token) => write((sql) => addRefreshToken(sql, token)),
     touchRefreshToken: (id, use) =>
@@ -97,73 +93,4 @@ export function createAccountWrites({ write, clock, random }: AccountWritesParts
         await sql.deleteFrom('refresh_tokens').where('id', '=', id).execute();
       }),
   };
-}
-
-async function addAccount(sql: MainSql, account: Account): Promise<void> {
-  const key = nameKey(account.name);
-  const twin = await sql
-    .selectFrom('accounts')
-    .select('id')
-    .where('kind', '=', account.kind)
-    .where('name_key', '=', key)
-    .executeTakeFirst();
-  if (twin) {
-    throw new StoreConflict('taken', `there is a ${account.kind} named ${quoted(account.name)} already`);
-  }
-  const spent = await sql
-    .selectFrom('spent_ids')
-    .where('id', '=', account.id)
-    .select('id')
-    .executeTakeFirst();
-  if (spent) throw new StoreConflict('taken', 'the id belonged to an account that was removed');
-  await sql
-    .insertInto('accounts')
-    .values({
-      id: account.id,
-      kind: account.kind,
-      name: account.name,
-      name_key: key,
-      secret_hash: account.secretHash,
-      is_disabled: account.isDisabled ? 1 : 0,
-      not_before_ms: account.notBeforeMs,
-      created_at_ms: account.createdAtMs,
-      expires_at_ms: account.expiresAtMs ?? null,
-    })
-    .execute();
-}
-
-/**
- * Ends what was issued before the instant: access tokens by the stamp, refresh tokens by removing them. The stamp
- * always rises, whatever the clock does: else one set back would bring dead tokens to life, and a sign-in that was
- * under way could not see by the stamp that its password was changed.
- */
-async function killTokens(sql: MainSql, id: string, notBeforeMs: number): Promise<void> {
-  const account = await getAccount(sql, id);
-  await sql
-    .updateTable('accounts')
-    .set({ not_before_ms: Math.max(account.not_before_ms + 1, notBeforeMs) })
-    .where('id', '=', id)
-    .execute();
-  await sql.deleteFrom('refresh_tokens').where('account_id', '=', id).execute();
-}
-
-async function getAccount(sql: MainSql, id: string) {
-  const account = await sql
-    .selectFrom('accounts')
-    .select(['not_before_ms', 'secret_hash'])
-    .where('id', '=', id)
-    .executeTakeFirst();
-  if (!account) throw unknownAccount();
-  return account;
-}
-
-/** Grants, memberships and tokens go with it. */
-async function removeAccount(sql: MainSql, id: string): Promise<void> {
-  const removed = await sql.deleteFrom('accounts').where('id', '=', id).executeTakeFirst();
-  if (removed.numDeletedRows === 0n) throw unknownAccount();
-  await sql.insertInto('spent_ids').values({ id }).execute();
-}
-
-function unknownAccount(): StoreConflict {
-  return new StoreConflict('unknown', 'there is no such user or robot (any more)');
 }

@@ -63,6 +63,16 @@ describe('a maintainer, in the API', () => {
     assert.equal((await take('mia', body('reader', 'team/nothing'))).status, 404);
   });
 
+  it('C-10: hands out nothing by a personal token, which may carry but a part of its rights', async () => {
+    const body = { name: 'part', allows: [{ on: 'team/**', actions: ['pull', 'roles.manage'] }] };
+    const made = await lab.call('post', '/api/v1/tokens', { as: 'mia', body });
+    assert.equal(made.status, 201, made.text);
+    const as = `Basic ${Buffer.from(`mia:${made.body.secret}`).toString('base64')}`;
+    const given = { role: 'maintainer', on: 'team/app', subject: { kind: 'user', name: 'bob' } };
+    const answer = await lab.call('post', '/api/v1/grants', { as, body: given });
+    assert.deepEqual([answer.status, answer.body.error.code], [403, 'DG_DENIED']);
+  });
+
   it('is refused by the store when its right went between the look and the change', async () => {
     lab.audit.state.onRecord = async ({ outcome }) => {
       if (outcome !== 'allowed') return;

@@ -118,6 +118,12 @@ const EXAMPLES: readonly Example[] = [
     unknown: { path: '/access/who-can?action=fly&repository=team%2Fapp', status: 400 },
   },
   { id: 'access.review', method: 'get', path: '/access/review?days=30', status: 200, role: 'admin' },
+  { id: 'access.export', method: 'get', path: '/access/document', status: 200, role: 'admin' },
+  {
+    ...{ id: 'access.apply', method: 'post', path: '/access/apply', status: 200, role: 'admin' },
+    body: { document: { version: 1 }, isDryRun: true },
+    unknown: { body: { document: { version: 1, users: [{ name: 'x' }, { name: 'x' }] } }, status: 400 },
+  },
   { id: 'repository.list', method: 'get', path: '/repositories', status: 200 },
   { id: 'image.list', method: 'get', path: '/images?repository=team%2Fapp', status: 200, role: 'reader' },
   {

@@ -101,6 +101,17 @@ const COMMANDS: readonly {
     json: /"held"/,
   },
   {
+    args: ['access', 'export'],
+    text: /^version: 1\nusers:\n[\s\S]*grants:\n[\s\S]*on: team\/\*\*\n {4}to:\n {6}user: carol\n/,
+    json: /^\{"version":1,"users":\[/,
+  },
+  {
+    args: ['apply', '-f', '-', '--dry-run'],
+    input: 'version: 1\nusers: [{ name: alice, disabled: true }, { name: dora }]\n',
+    text: /^~ user alice: .*\n\+ user dora \(no password or secret yet\)\n2 changes, none made\n$/,
+    json: /"isApplied":false/,
+  },
+  {
     args: ['grant', 'remove', '--role', 'puller', '--on', 'team/**', '--user', 'carol'],
     text: /grant removed/,
     json: /"isRemoved":true/,

@@ -1,7 +1,8 @@
 import { type Command, InvalidArgumentError } from 'commander';
+import { stringify } from 'yaml';
 import { csvCell } from '../../audit/index.ts';
 import { asRecord, listIn } from '../client.ts';
-import { splitImage } from '../input.ts';
+import { readYaml, splitImage } from '../input.ts';
 import { table } from '../output.ts';
 import { type Invocation, type Printed, withSession } from '../run-command.ts';
 import type { CommandContext } from '../session.ts';
@@ -12,7 +13,7 @@ interface ReviewOptions {
   readonly unused?: boolean;
 }
 
-/** `access`: who can do what, and who holds what. */
+/** `access`, `apply`: who can do what, who holds what, and all of it as a file. */
 export function addAccessCommands(program: Command, context: CommandContext): void {
   const access = program.command('access').description('who can do what, and who holds what');
   access
@@ -30,6 +31,53 @@ export function addAccessCommands(program: Command, context: CommandContext): vo
     .action((options: ReviewOptions, command: Command) =>
       withSession(command, context, (invocation) => reviewAccess(invocation, options)),
     );
+  addDocumentCommands(program, access, context);
+}
+
+interface ApplyOptions {
+  readonly file: string;
+  readonly dryRun?: boolean;
+  readonly prune?: boolean;
+}
+
+/** `apply`, and what prints the file for it. */
+function addDocumentCommands(program: Command, access: Command, context: CommandContext): void {
+  access
+    .command('export')
+    .description('users, groups, robots, roles and grants as one file, without secrets')
+    .action((_options, command: Command) =>
+      withSession(command, context, async ({ client }) => {
+        const value = await client.get('/access/document');
+        return { value, text: stringify(value, { lineWidth: 0 }).trimEnd() };
+      }),
+    );
+  program
+    .command('apply')
+    .description('make users, groups, robots, roles and grants what a file says')
+    .requiredOption('-f, --file <file>', 'YAML as `access export` prints it; - for standard input')
+    .option('--dry-run', 'only print what would change')
+    .option('--prune', 'remove what the file does not name, in the lists that it has')
+    .addHelpText(
+      'after',
+      '\nExample:\n  dockgate access export > access.yaml\n  dockgate apply -f access.yaml --dry-run --prune',
+    )
+    .action((options: ApplyOptions, command: Command) =>
+      withSession(command, context, (invocation) => apply(invocation, options)),
+    );
+}
+
+async function apply({ client, context }: Invocation, options: ApplyOptions): Promise<Printed> {
+  const { file, dryRun = false, prune = false } = options;
+  const document = readYaml(file, file === '-' ? await context.readInput() : undefined, '`version: 1`');
+  const value = await client.post('/access/apply', { document, isDryRun: dryRun, isPruning: prune });
+  const lines = listIn(value, 'changes').map(({ do: verb, what, before, after }) => {
+    const sign = before === undefined ? '+' : after === undefined ? '-' : '~';
+    const detail = sign === '~' ? `: ${JSON.stringify(before)} to ${JSON.stringify(after)}` : '';
+    return `${sign} ${what}${detail}${verb === 'account.add' ? ' (no password or secret yet)' : ''}`;
+  });
+  const count = lines.length === 1 ? '1 change' : `${lines.length} changes`;
+  const end = lines.length === 0 ? 'nothing to change' : dryRun ? `${count}, none made` : `${count} made`;
+  return { value, text: [...lines, end].join('\n') };
 }
 
 function parseDays(text: string): string {

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
-import { parseDocument, stringify } from 'yaml';
+import { stringify } from 'yaml';
 import { CommandFailed, listIn } from '../client.ts';
 import { diffLines } from '../diff.ts';
-import { readText } from '../input.ts';
+import { readYaml } from '../input.ts';
 import { table } from '../output.ts';
 import { type Printed, withSession } from '../run-command.ts';
 import type { CommandContext } from '../session.ts';
@@ -16,7 +16,11 @@ export function addPolicyCommands(program: Command, context: CommandContext): vo
     .requiredOption('-f, --file <file>', 'YAML with a list `policies`; - for standard input')
     .action((options: { file: string }, command: Command) =>
       withSession(command, context, async ({ client }) => {
-        const document = readYaml(options.file, options.file === '-' ? await context.readInput() : undefined);
+        const document = readYaml(
+          options.file,
+          options.file === '-' ? await context.readInput() : undefined,
+          '`policies:` and list policies below it',
+        );
         const value = await client.put('/policies', document);
         return { value, text: `policies applied: ${value.applied}` };
       }),
@@ -108,25 +112,6 @@ function linesOf(
         .trimEnd()
         .split('\n')
     : [];
-}
-
-/** @throws {CommandFailed} the file cannot be read, is no YAML (with line and column), or holds no policies. */
-function readYaml(file: string, input: string | undefined): unknown {
-  const document = parseDocument(input ?? readText(file), { prettyErrors: true });
-  const problem = document.errors[0];
-  if (problem) throw new CommandFailed(`${file}: ${problem.message.trim()}`);
-  const value = readValue(document, file);
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
-  throw new CommandFailed(`${file}: must begin with \`policies:\` and list policies below it`);
-}
-
-function readValue(document: ReturnType<typeof parseDocument>, file: string): unknown {
-  try {
-    return document.toJS();
-  } catch (error) {
-    // Aliases that stand for nothing, or for too much.
-    throw new CommandFailed(`${file}: ${error instanceof Error ? error.message : error}`);
-  }
 }
 
 function showPolicy(value: Record<string, unknown>, name: string): Printed {
