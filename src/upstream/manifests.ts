@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import {
   algorithmOf,
   type Digest,
+  isRefusal,
   isSchema1Type,
   MANIFEST_BYTES_MAX,
   MANIFEST_TYPES,
@@ -18,7 +19,7 @@ import { bodyLengthOf, errorOf, faultFor, headerOf, type WholeAnswer } from './a
 import { findBlob } from './blobs.ts';
 import type { Client } from './client.ts';
 import { upstreamBroken } from './faults.ts';
-import { manifestPath, scopeOf } from './paths.ts';
+import { manifestPath, pushPath, scopeOf } from './paths.ts';
 import { refusalFor } from './refusals.ts';
 
 /**
@@ -131,22 +132,44 @@ export interface ManifestPush {
 
 /**
  * By each tag; without one, or by another algorithm than the one registries reckon with, by the digest first,
- * so that no tag ever names what cannot be asked by its digest.
+ * so that no tag ever names what cannot be asked by its digest. The tags are then parameters of that push: pushed
+ * by a tag alone, a registry that takes sha512 would name the manifest by its sha256. One that knows no such
+ * parameters says nothing of them, and is given each tag by itself.
+ *
+ * @see OCI distribution-spec, newest text, end-7b
  */
 export async function pushManifest(client: Client, push: ManifestPush): Promise<Refusal | undefined> {
-  const isByTag = push.tags.length > 0 && algorithmOf(push.digest) === 'sha256';
-  for (const reference of isByTag ? push.tags : [push.digest, ...push.tags]) {
-    const answer = await client.fetch({
-      method: 'PUT',
-      path: manifestPath(push.repository, reference),
-      scopes: [scopeOf(push.repository, 'pull,push')],
-      headers: { 'content-type': push.mediaType },
-      body: push.bytes,
-    });
-    if (answer.status !== 201 && answer.status !== 202) return manifestRefusal(answer);
-    if (isOtherDigest(answer, push.digest)) throw upstreamBroken('another digest than that of the manifest');
+  let tags = push.tags;
+  if (tags.length === 0 || algorithmOf(push.digest) !== 'sha256') {
+    const answer = await putManifest(client, push, pushPath(push.repository, push.digest, tags));
+    if (isRefusal(answer)) return answer;
+    const taken = tagsOf(answer);
+    tags = tags.filter((tag) => !taken.has(tag));
+  }
+  for (const tag of tags) {
+    const answer = await putManifest(client, push, manifestPath(push.repository, tag));
+    if (isRefusal(answer)) return answer;
   }
   return undefined;
+}
+
+async function putManifest(client: Client, push: ManifestPush, path: string): Promise<WholeAnswer | Refusal> {
+  const answer = await client.fetch({
+    method: 'PUT',
+    path,
+    scopes: [scopeOf(push.repository, 'pull,push')],
+    headers: { 'content-type': push.mediaType },
+    body: push.bytes,
+  });
+  if (answer.status !== 201 && answer.status !== 202) return manifestRefusal(answer);
+  if (isOtherDigest(answer, push.digest)) throw upstreamBroken('another digest than that of the manifest');
+  return answer;
+}
+
+/** The tags that the upstream says it has set, a header each or all in one. */
+function tagsOf({ headers }: WholeAnswer): ReadonlySet<string> {
+  const stated = headers['oci-tag'] ?? [];
+  return new Set([stated].flat().flatMap((line) => line.split(',').map((tag) => tag.trim())));
 }
 
 function manifestRefusal(answer: WholeAnswer): Refusal {

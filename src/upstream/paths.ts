@@ -10,6 +10,10 @@ import { upstreamBroken } from './faults.ts';
 export const manifestPath = (repository: Repository, reference: Tag | Digest) =>
   `/v2/${repository}/manifests/${reference}`;
 
+/** A push by digest that sets tags as well. @see OCI distribution-spec, newest text, end-7b */
+export const pushPath = (repository: Repository, digest: Digest, tags: readonly Tag[]) =>
+  `${manifestPath(repository, digest)}${tags.map((tag, index) => `${index === 0 ? '?' : '&'}tag=${tag}`).join('')}`;
+
 export const blobPath = (repository: Repository, digest: Digest) => `/v2/${repository}/blobs/${digest}`;
 
 export const uploadsPath = (repository: Repository) => `/v2/${repository}/blobs/uploads/`;

@@ -38,11 +38,12 @@ export function uploadRefusal(answer: WholeAnswer): Refusal {
 
 /**
  * Bytes received so far, by the answer's Range. `0-0` is what an empty upload and one of a single byte both
- * say: there what we know decides.
+ * say: there what we know decides. zot says `0--1` of an empty one.
  */
 export function offsetIn(answer: WholeAnswer, known: number): number {
   const range = headerOf(answer, 'range');
   if (range === undefined) return known;
+  if (range === '0--1') return 0;
   const last = /^(?:bytes[ =])?0-(\d{1,15})$/.exec(range)?.[1];
   if (last === undefined) throw upstreamBroken('a malformed Range');
   return last === '0' ? Math.min(known, 1) : Number(last) + 1;

@@ -14,10 +14,17 @@ const WARNS = `policies:
       scanned: { by: [inspector], within: 7d }
 `;
 
-/** A gateway whose account may do everything that the suite does. */
-export async function startForSuite(upstream?: DockerRegistry): Promise<Dockgate> {
+/**
+ * A gateway whose account may do everything that the suite does.
+ *
+ * @param policy `shipped`: the policies of a fresh installation, which enforce.
+ */
+export async function startForSuite(
+  upstream?: DockerRegistry,
+  policy: 'warn' | 'shipped' = 'warn',
+): Promise<Dockgate> {
   const behind = upstream ? `upstreams:\n  - url: ${upstream.url}\n` : '';
-  const server = await startDockgate({ config: `${WARNS}${behind}` });
+  const server = await startDockgate({ config: `${policy === 'warn' ? WARNS : ''}${behind}` || '{}\n' });
   await server.addUser('conformance', PASSWORD, ['maintainer', 'conformance/**']);
   return server;
 }

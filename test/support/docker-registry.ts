@@ -15,6 +15,8 @@ export const REGISTRY_ACCOUNT = {
 } as const;
 
 export interface DockerRegistryOptions {
+  /** Another build of the same program; by default the system's `docker-registry`, 2.8. */
+  readonly program?: string;
   /** PEM texts. */
   readonly tls?: { readonly certificate: string; readonly key: string };
   /** Lines of an htpasswd file (bcrypt): the registry then asks for Basic. */
@@ -65,7 +67,10 @@ async function startOnce(folder: string, options: DockerRegistryOptions): Promis
   const configFile = join(folder, 'registry.json');
   // YAML reads JSON, which needs no care with quoting.
   await writeFile(configFile, JSON.stringify(await registryConfig(folder, port, options)));
-  const child = spawn('docker-registry', ['serve', configFile], { stdio: ['ignore', 'ignore', 'pipe'] });
+  const program = options.program ?? 'docker-registry';
+  // Version 3 would look for a collector of traces.
+  const env = { ...process.env, OTEL_TRACES_EXPORTER: 'none' };
+  const child = spawn(program, ['serve', configFile], { env, stdio: ['ignore', 'ignore', 'pipe'] });
   let output = '';
   child.stderr.on('data', (chunk: Buffer) => {
     output = (output + chunk.toString()).slice(-4000);
@@ -79,7 +84,7 @@ async function startOnce(folder: string, options: DockerRegistryOptions): Promis
   if (!(await waitUntilAnswering(url, child))) {
     await end(child);
     process.removeListener('exit', killAtExit);
-    throw new Error(`docker-registry did not start on port ${port}: ${output}`);
+    throw new Error(`${program} did not start on port ${port}: ${output}`);
   }
   return {
     url,

@@ -2,7 +2,13 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { buffer } from 'node:stream/consumers';
 import { gzipSync } from 'node:zlib';
-import { type Digest, MANIFEST_BYTES_MAX, MEDIA_TYPES, parseDigest } from '../../src/oci/index.ts';
+import {
+  type Digest,
+  MANIFEST_BYTES_MAX,
+  MEDIA_TYPES,
+  parseDigest,
+  parseManifest,
+} from '../../src/oci/index.ts';
 import { accepted, refused, repositoryOf, tagOf } from '../contracts/source-bench.ts';
 import { digestOf } from '../support/image.ts';
 import { receiveUpload } from '../support/upload-body.ts';
@@ -562,4 +568,34 @@ describe('a digest of another algorithm', () => {
       await assert.rejects(source.readManifest(repository, wrong), PROTOCOL);
     });
   });
+
+  for (const [stated, sent] of [
+    [['OCI-Tag: v1', 'OCI-Tag: v2'], ['DIGEST?tag=v1&tag=v2']],
+    [['OCI-Tag: v1, v2'], ['DIGEST?tag=v1&tag=v2']],
+    [['OCI-Tag: v2'], ['DIGEST?tag=v1&tag=v2', 'v1']],
+    [[], ['DIGEST?tag=v1&tag=v2', 'v1', 'v2']],
+  ] as const) {
+    it(`is pushed with its tags as parameters; by tag what the upstream says nothing of: ${stated.join('; ')}`, async () => {
+      const sha512 = parseDigest(`sha512:${createHash('sha512').update(MANIFEST).digest('hex')}`);
+      const read = parseManifest(Buffer.from(MANIFEST), undefined);
+      assert.ok(sha512 && read.ok);
+      const push = {
+        repository,
+        digest: sha512,
+        tags: [tagOf('v1'), tagOf('v2')],
+        tagRights: { mayCreate: true, mayOverwrite: true },
+        pushedBy: 'u1',
+      };
+      const { mediaType } = read.manifest;
+      await withStub(answerOf('201 Created', stated), async (source, stub) => {
+        const pushed = { ...push, mediaType, bytes: Buffer.from(MANIFEST), manifest: read.manifest };
+        assert.equal(await source.pushManifest(pushed), undefined);
+        const base = `/v2/${repository}/manifests/`;
+        assert.deepEqual(
+          stub.requests.map(({ line }) => line),
+          sent.map((path) => `PUT ${base}${path.replace('DIGEST', sha512)} HTTP/1.1`),
+        );
+      });
+    });
+  }
 });

@@ -110,6 +110,11 @@ describe('an upload at an upstream of odd manners', () => {
     assert.deepEqual(await append(answer), { state: '/v2/u/2#6', offset: 6 });
   });
 
+  it('is empty where the Range of zot says so', async () => {
+    const answer = answerOf('202 Accepted', ['Location: /v2/u/2', 'Range: 0--1']);
+    assert.deepEqual(await append(answer), { state: '/v2/u/2#0', offset: 0 });
+  });
+
   it('is a 502 with a malformed Range, and a refusal names SIZE_INVALID where it is that', async () => {
     await assert.rejects(append(answerOf('202 Accepted', ['Location: /v2/u/2', 'Range: 5-6'])), PROTOCOL);
     const refusal = refused((await append(answerOf('400 Bad', [], errors('SIZE_INVALID')))) as object);

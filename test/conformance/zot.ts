@@ -1,0 +1,50 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { DockerRegistry } from '../support/docker-registry.ts';
+import { freePort } from '../support/dockgate.ts';
+import { until } from '../support/until.ts';
+
+/** Skips the tests of this context, and says so, where the operator has installed no zot. */
+export function skipWithoutZot(hook: { skip(): void }): void {
+  try {
+    execFileSync('zot', ['--version'], { stdio: 'ignore' });
+  } catch {
+    console.log('SKIPPED: there is no zot on the PATH');
+    hook.skip();
+  }
+}
+
+/** Starts the `zot` of the PATH on a free loopback port, its files below the temporary directory. */
+export async function startZot(): Promise<DockerRegistry> {
+  const folder = mkdtempSync(join(tmpdir(), 'dockgate-zot-'));
+  const port = await freePort();
+  const config = join(folder, 'zot.json');
+  const storage = { rootDirectory: join(folder, 'storage'), gc: false };
+  const http = { address: '127.0.0.1', port: String(port), compat: ['docker2s2'] };
+  writeFileSync(config, JSON.stringify({ storage, http, log: { level: 'error' } }));
+  const child = spawn('zot', ['serve', config], { stdio: 'ignore' });
+  const url = `http://127.0.0.1:${port}`;
+  await until(() => answers(url, child), `zot answers on port ${port}`);
+  return {
+    url,
+    pid: child.pid ?? 0,
+    async stop() {
+      const ended = once(child, 'exit');
+      child.kill('SIGKILL');
+      await ended;
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+async function answers(url: string, { exitCode }: ChildProcess): Promise<boolean> {
+  if (exitCode !== null) throw new Error(`zot ended with ${exitCode}`);
+  try {
+    return (await fetch(`${url}/v2/`)).ok;
+  } catch {
+    return false;
+  }
+}
