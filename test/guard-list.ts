@@ -1547,8 +1547,8 @@ export const GUARDS: readonly Guard[] = [
   {
     guard: 'T-18: a token holds no more than is granted',
     file: 'src/api/token.ts',
-    replace: 'await parts.directory.scopesFor(identity, requested)',
-    with: 'requested',
+    replace: 'await parts.directory.scopesFor(identity, meant)',
+    with: 'meant',
     tests: ['test/api/token.test.ts'],
   },
   {
