@@ -53,6 +53,16 @@ export type UserShape = z.infer<typeof userShape>;
 export const newUserShape = z.strictObject({ name: newAccountName, password: z.string().min(1).max(1024) });
 export const passwordShape = z.strictObject({ password: z.string().min(1).max(1024) });
 
+const password = z.string().min(1).max(1024);
+const code = z.string().min(1).max(40).meta({ description: 'One-time code, or a recovery code' });
+/** What whoever holds a session must show again before it changes how its owner signs in. */
+export const reauthenticationShape = z.strictObject({ password, code: code.optional() });
+export const enrollmentShape = z.object({ seed: z.string(), uri: z.string(), svg: z.string() });
+export const factorConfirmationShape = z.strictObject({ password, code });
+export const factorRemovalShape = z.strictObject({ password, code });
+export const recoveryShape = z.object({ recoveryCodes: z.array(z.string()) });
+export const roleFactorShape = z.strictObject({ isRequired: z.boolean() });
+
 export const groupShape = z.object({ name, members: z.array(name) });
 export const newGroupShape = z.strictObject({ name });
 export const memberParams = z.strictObject({ name, user: name });
@@ -80,7 +90,12 @@ export const newRobotShape = z.strictObject({
 export const rotationShape = z.strictObject({ overlap: life.optional() });
 export const robotSecretShape = z.object({ name, secret: z.string() });
 
-export const roleShape = z.object({ name, actions: z.array(z.string()), isBuiltIn: z.boolean() });
+export const roleShape = z.object({
+  name,
+  actions: z.array(z.string()),
+  isBuiltIn: z.boolean(),
+  needsSecondFactor: z.boolean().optional(),
+});
 const action = z
   .string()
   .max(64)

@@ -10,6 +10,7 @@ import { recordOperations } from './operations/records.ts';
 import { registryOperations } from './operations/registry.ts';
 import { rightsOperations } from './operations/rights.ts';
 import { robotOperations } from './operations/robots.ts';
+import { secondFactorOperations } from './operations/second-factor.ts';
 import { tokenOperations } from './operations/tokens.ts';
 
 /** Every call of the administration API, in the order of its documentation. */
@@ -19,6 +20,7 @@ export function allOperations(version: string): readonly Operation[] {
     ...ownOperations,
     ...robotOperations,
     ...tokenOperations,
+    ...secondFactorOperations,
     ...rightsOperations,
     ...accessOperations,
     ...imageOperations,

@@ -7,6 +7,7 @@ import type {
   KeyRing,
   PasswordHasher,
   RefreshTokens,
+  SecondFactor,
   TokenIssuer,
 } from '../auth/index.ts';
 import type { Clock, Logger, Random } from '../base/index.ts';
@@ -20,6 +21,7 @@ export interface ApiParts {
   readonly tokens: TokenIssuer;
   readonly refreshTokens: RefreshTokens;
   readonly hasher: PasswordHasher;
+  readonly secondFactor: SecondFactor;
   readonly keys: KeyRing;
   readonly accounts: AccountReads & AccountWrites;
   readonly links: LinkReads;

@@ -103,6 +103,7 @@ async function proveForm(
       name: form.get('username') ?? '',
       secret: form.get('password') ?? '',
       source,
+      ...(form.has('otp') ? { code: form.get('otp') ?? '' } : {}),
     });
   }
   if (grantType === 'refresh_token') {

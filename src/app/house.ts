@@ -140,6 +140,7 @@ export async function openHouse(
       scans: runner.runner.requests,
       memory: memory?.verdicts,
       sessionKey: await readSharedKey(paths.sessionKey),
+      secretsKey: await readSharedKey(paths.secretsKey),
       ...{ changes, audit, content, sources, metrics },
     },
   );
@@ -183,6 +184,7 @@ async function prepare(paths: Paths, { clock, random }: Base): Promise<void> {
   ensureTokenKey(paths.tokenKeys, { clock });
   await ensureSharedKey(paths.sessionKey, random);
   await ensureSharedKey(paths.cacheKey, random);
+  await ensureSharedKey(paths.secretsKey, random);
 }
 
 /** The store publishes before the line to the workers is open; until then nobody holds anything. */

@@ -11,6 +11,8 @@ export interface Paths {
   readonly logKey: string;
   readonly cacheKey: string;
   readonly sessionKey: string;
+  /** Seals what is kept in SQL: seeds of second factors. */
+  readonly secretsKey: string;
   readonly ticketKeys: string;
   readonly run: string;
   /** Workers speak to the housekeeping process over it. */
@@ -33,6 +35,7 @@ export function pathsOf(data: string): Paths {
     logKey: join(keys, 'log.pem'),
     cacheKey: join(keys, 'cache-hmac.key'),
     sessionKey: join(keys, 'upload-session.key'),
+    secretsKey: join(keys, 'secrets.key'),
     ticketKeys: join(keys, 'tls-tickets.key'),
     run,
     houseSocket: join(run, 'house.sock'),

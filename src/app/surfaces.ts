@@ -10,6 +10,8 @@ import {
   createDirectory,
   createPasswordHasher,
   createRefreshTokens,
+  createSeal,
+  createSecondFactor,
   createTokenIssuer,
   DEFAULT_PASSWORD_HASH_OPTIONS,
   type Identity,
@@ -48,6 +50,8 @@ export interface SurfaceParts {
   readonly audit: AuditWriter;
   /** Seals upload sessions; the same in every process. */
   readonly sessionKey: Uint8Array;
+  /** Seals what is kept in SQL; the same in every process. */
+  readonly secretsKey: Uint8Array;
   readonly content: Content;
   readonly sources: Sources;
   readonly metrics: Metrics;
@@ -99,7 +103,10 @@ export function createSurfaces(
       logger,
     },
   );
+  const seal = createSeal(parts.secretsKey, { random });
+  const secondFactor = createSecondFactor({ accounts, seal, clock, random });
   const authenticator = createAuthenticator({
+    secondFactor,
     accounts,
     directory,
     attempts: parts.attempts,
@@ -148,6 +155,7 @@ export function createSurfaces(
     tokens,
     refreshTokens,
     hasher,
+    secondFactor,
     keys,
     verdicts,
     registries: createRegistries(parts.sources),

@@ -73,6 +73,7 @@ await runChild(async ({ config, version, name }, closing) => {
       records: reads.recordIndex,
       memory: memory?.verdicts,
       sessionKey: await readSharedKey(paths.sessionKey),
+      secretsKey: await readSharedKey(paths.secretsKey),
       ...{ linkWrites, changes, audit, content, sources, metrics, clock, random, logger },
     },
   );

@@ -15,7 +15,10 @@ export interface Unproved {
 
 /** Every cause looks the same to the caller: which names exist, and how far a forgery came, is nobody's business. */
 export function notAccepted(reason: string, principalName?: string): Unproved {
-  const message = 'dockgate: name, password or token not accepted: check them or sign in again';
+  // The second factor is named to everybody, so that nobody learns from it whose password was right (C-02).
+  const message =
+    'dockgate: name, password or token not accepted: check them or sign in again; ' +
+    'with a second factor on, show a personal access token in place of the password';
   return unproved(refuse('UNAUTHORIZED', message), reason, principalName);
 }
 

@@ -41,6 +41,35 @@ export interface PersonalTokenReads {
   listPersonalTokens(accountId: string): Promise<readonly PersonalToken[]>;
 }
 
+/** A second factor in force. */
+export interface KeptFactor {
+  /** The seed of its one-time codes, sealed. */
+  readonly sealedSeed: string;
+  /** The newest time step whose code was used; that code and those before never count again. */
+  readonly lastStep: number;
+}
+
+export interface FactorConfirmation {
+  /** The sealed seed that waits, as it was read. */
+  readonly pending: string;
+  /** Whose code confirmed it, and is spent by that. */
+  readonly step: number;
+  readonly recoveryHashes: readonly string[];
+  readonly notBeforeMs: number;
+}
+
+/** Port, implemented by `store/`. Two processes that show one code at once: `use…` is true for one of them. */
+export interface SecondFactorWrites {
+  setPendingFactor(id: string, sealedSeed: string): Promise<void>;
+  /** @throws {StoreConflict} another enrolment has begun. */
+  confirmFactor(id: string, confirmation: FactorConfirmation): Promise<void>;
+  useFactorStep(id: string, step: number): Promise<boolean>;
+  useRecoveryCode(id: string, codeHash: string): Promise<boolean>;
+  removeFactor(id: string, notBeforeMs: number): Promise<void>;
+  /** Whether what the role gives counts only for users whose second factor is on. */
+  setRoleFactor(role: string, isRequired: boolean): Promise<void>;
+}
+
 /** What a new secret in place of the old one changes. */
 export interface Rotation {
   readonly secretHash: string;

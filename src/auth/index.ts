@@ -6,6 +6,8 @@ export { createAuthenticator } from './authenticator.ts';
 export type { AuthorizationHeader, Credential } from './authorization.ts';
 export { authorizationOf, parseAuthorization } from './authorization.ts';
 export type {
+  FactorConfirmation,
+  KeptFactor,
   LastUse,
   LiveToken,
   NewLife,
@@ -14,6 +16,7 @@ export type {
   PersonalTokenWrites,
   PreviousSecret,
   Rotation,
+  SecondFactorWrites,
 } from './credential-ports.ts';
 export type { Directory, DirectoryOptions, DirectoryParts } from './directory.ts';
 export { createDirectory } from './directory.ts';
@@ -23,6 +26,7 @@ export { ANONYMOUS_IDENTITY, LOCAL_IDENTITY } from './identity.ts';
 export type { KeyRingParts, OpenKeyRing } from './key-ring.ts';
 export { addTokenKey, ensureTokenKey, openKeyRing, printJwks, removeTokenKey } from './key-ring.ts';
 export { parseAccountName } from './names.ts';
+export { codeAt } from './one-time-codes.ts';
 export { PASSWORD_LENGTH_MIN, passwordProblem } from './password-floor.ts';
 export type { PasswordHasher, PasswordHashOptions } from './password-hash.ts';
 export { createPasswordHasher, DEFAULT_PASSWORD_HASH_OPTIONS } from './password-hash.ts';
@@ -48,6 +52,10 @@ export type {
   RefreshTokensParts,
 } from './refresh-tokens.ts';
 export { createRefreshTokens, DEFAULT_REFRESH_OPTIONS } from './refresh-tokens.ts';
+export type { Seal } from './seal.ts';
+export { createSeal } from './seal.ts';
+export type { SecondFactor, SecondFactorParts } from './second-factor.ts';
+export { createSecondFactor } from './second-factor.ts';
 export {
   hashSecret,
   isPersonalSecret,

@@ -1,11 +1,13 @@
 import type { Action, Grant, GrantSubject, Principal, Role } from '../roles/index.ts';
 import type {
+  KeptFactor,
   LastUse,
   LiveToken,
   PersonalTokenReads,
   PersonalTokenWrites,
   PreviousSecret,
   Rotation,
+  SecondFactorWrites,
 } from './credential-ports.ts';
 
 /** A user or robot as kept. */
@@ -21,6 +23,10 @@ export interface Account {
   readonly createdAtMs: number;
   /** Robots only. */
   readonly expiresAtMs?: number;
+  /** Users only: present when a password alone is not enough. */
+  readonly secondFactor?: KeptFactor;
+  /** A sealed seed that waits to be confirmed. */
+  readonly pendingFactor?: string;
   /** Robots only: the secret before the last rotation. */
   readonly previous?: PreviousSecret;
   /** Robots only. */
@@ -56,6 +62,8 @@ export interface Access {
   readonly grants: readonly Grant[];
   /** Its personal access tokens; those that are over may be missing. */
   readonly tokens?: readonly LiveToken[];
+  /** Roles of the principal that give nothing until its second factor is on. */
+  readonly inertRoles?: readonly string[];
 }
 
 /** Port, implemented by `store/`; answered by each process from its own read-only connection. */
@@ -111,7 +119,7 @@ export type GrantPlace = Pick<NewGrant, 'role' | 'pattern' | 'subject'>;
  *
  * @throws {StoreConflict} the name is taken, the last admin would go, or a name that is referred to is unknown.
  */
-export interface AccountWrites extends PersonalTokenWrites {
+export interface AccountWrites extends PersonalTokenWrites, SecondFactorWrites {
   addAccount(account: Account): Promise<void>;
   /** Also raises notBeforeMs, so that tokens of the old secret die. */
   setSecret(id: string, secretHash: string, notBeforeMs: number): Promise<void>;

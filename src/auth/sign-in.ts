@@ -5,11 +5,13 @@ import { parseAccountName } from './names.ts';
 import type { PasswordHasher } from './password-hash.ts';
 import type { Account } from './ports.ts';
 import { createRememberedPasswords } from './remembered.ts';
+import type { SecondFactor } from './second-factor.ts';
 import { createSecretSignIn, type SecretSignInParts } from './secret-sign-in.ts';
 import { isPersonalSecret, isRobotSecret } from './secrets.ts';
 
 export interface SignInParts extends SecretSignInParts {
   readonly directory: Pick<Directory, 'accessOf' | 'isLive'>;
+  readonly secondFactor: Pick<SecondFactor, 'takes'>;
   readonly hasher: Pick<PasswordHasher, 'verify'>;
   readonly changes: Changes;
   readonly random: Random;
@@ -18,6 +20,8 @@ export interface SignInParts extends SecretSignInParts {
 export interface SignInRequest {
   readonly name: string;
   readonly secret: string;
+  /** A one-time code or recovery code, where the account has a second factor. */
+  readonly code?: string;
   /** Where from, as `sourceOf` gives it. */
   readonly source: string;
 }
@@ -66,8 +70,13 @@ export function createSignIn(parts: SignInParts): SignIn {
     // The password may have been changed while it was being checked, and others may wait for this very answer.
     const { notBeforeMs } = await directory.accessOf(user);
     if (notBeforeMs !== user.notBeforeMs) return notAccepted('sign-in.changed', name);
+    if (user.secondFactor && !(await parts.secondFactor.takes(user, request.code ?? ''))) {
+      return fail(name, source, 'sign-in.second-factor', name);
+    }
     await attempts.succeeded(name, source);
     const result = proved(user, provedAtMs);
+    // Where a code belongs to it, the password alone must prove nothing the next time either.
+    if (user.secondFactor) return result;
     remembered.remember(place, { principal: result.identity.principal, notBeforeMs });
     return result;
   }
@@ -95,7 +104,9 @@ export function createSignIn(parts: SignInParts): SignIn {
       const known = await findRemembered(place);
       if (known) return known;
       // A client that opens eight connections at once shows one password eight times: it is checked once.
-      return singleFlight(`${place} ${request.source}`, () => signInUser(name, request, place));
+      return singleFlight(`${place} ${request.source} ${request.code ?? ''}`, () =>
+        signInUser(name, request, place),
+      );
     },
     close: () => remembered.close(),
   };

@@ -36,6 +36,8 @@ export interface Role {
   readonly name: string;
   readonly actions: readonly Action[];
   readonly isBuiltIn: boolean;
+  /** What it gives counts only for users whose second factor is on. */
+  readonly needsSecondFactor?: boolean;
 }
 
 /** To whom a grant gives its role. */

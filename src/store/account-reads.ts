@@ -9,6 +9,7 @@ import {
   readLiveTokens,
 } from './personal-tokens.ts';
 import { optional } from './rows.ts';
+import { factorOf } from './second-factors.ts';
 import type { AccountsTable, MainSql, RefreshTokensTable } from './tables.ts';
 import { snapshot } from './transactions.ts';
 
@@ -41,6 +42,7 @@ export function createAccountReads(sql: MainSql): AccountReads {
         name: row.name,
         actions: knownActions(row.actions),
         isBuiltIn: row.is_built_in === 1,
+        ...(row.needs_factor === 1 ? { needsSecondFactor: true } : {}),
       }));
     },
     async listGrants() {
@@ -82,6 +84,7 @@ function toAccount(row: AccountsTable): Account {
     ...optional('expiresAtMs', row.expires_at_ms),
     ...previousOf(row),
     ...lastUseOf(row),
+    ...factorOf(row),
   };
 }
 
@@ -108,7 +111,7 @@ async function readAccountAccess(
 ): Promise<Access | undefined> {
   const account = await sql
     .selectFrom('accounts')
-    .select(['is_disabled', 'not_before_ms', 'expires_at_ms'])
+    .select(['is_disabled', 'not_before_ms', 'expires_at_ms', 'second_factor'])
     .where('id', '=', id)
     .where('kind', '=', kind)
     .executeTakeFirst();
@@ -123,13 +126,23 @@ async function readAccountAccess(
     .where('grants.effect', '=', 'allow')
     .execute();
   const tokens = kind === 'user' ? await readLiveTokens(sql, id) : [];
+  const rows = [...own, ...ofGroups, ...ofEverybody];
+  // A robot's or a token's secret cannot be guessed or said by mistake; a password can.
+  const inert = kind === 'user' && account.second_factor === null ? rows.filter(needsFactor) : [];
+  const inertRoles = [...new Set(inert.map(({ role }) => role))];
   return {
     isActive: account.is_disabled === 0,
     notBeforeMs: account.not_before_ms,
     ...optional('expiresAtMs', account.expires_at_ms),
-    grants: [...own, ...ofGroups, ...ofEverybody].map(toGrant),
+    grants: rows.filter((row) => !inert.includes(row)).map(toGrant),
+    ...(inertRoles.length === 0 ? {} : { inertRoles }),
     ...(tokens.length === 0 ? {} : { tokens }),
   };
+}
+
+/** A deny holds whatever its role asks for. */
+function needsFactor({ needs_factor, effect, subject_kind }: GrantRow): boolean {
+  return needs_factor === 1 && effect === 'allow' && subject_kind !== 'anonymous';
 }
 
 /** Grants with what their names mean now, in the order of their ids. */
@@ -153,6 +166,7 @@ export function selectGrants(sql: MainSql) {
       'grants.given_by',
       'grants.actions_max',
       'roles.actions',
+      'roles.needs_factor',
       'accounts.name as account_name',
       'groups.name as group_name',
     ])

@@ -15,7 +15,14 @@ import {
   used,
 } from './personal-tokens.ts';
 import { addRefreshToken } from './refresh-tokens.ts';
-import { putRole, removeRole } from './role-writes.ts';
+import { putRole, removeRole, setRoleFactor } from './role-writes.ts';
+import {
+  confirmFactor,
+  removeFactor,
+  setPendingFactor,
+  useFactorStep,
+  useRecoveryCode,
+} from './second-factors.ts';
 import type { MainSql, MainTables } from './tables.ts';
 import type { Write } from './transactions.ts';
 
@@ -88,6 +95,21 @@ export function createAccountWrites({ write, clock, random }: AccountWritesParts
     removePersonalToken: (id) =>
       write(async (sql, changed) => changed('access', await removePersonalToken(sql, id))),
     touchPersonalToken: (id, use) => write((sql) => touchPersonalToken(sql, id, use)),
+    // Changes nothing that anybody holds in memory, before it is confirmed.
+    setPendingFactor: (id, sealedSeed) => write((sql) => setPendingFactor(sql, id, sealedSeed)),
+    confirmFactor: (id, confirmation) =>
+      ofAccount(id, async (sql) => {
+        await killTokens(sql, id, confirmation.notBeforeMs);
+        await confirmFactor(sql, id, confirmation);
+      }),
+    useFactorStep: (id, step) => write((sql) => useFactorStep(sql, id, step)),
+    useRecoveryCode: (id, codeHash) => write((sql) => useRecoveryCode(sql, id, codeHash)),
+    removeFactor: (id, notBeforeMs) =>
+      ofAccount(id, async (sql) => {
+        await killTokens(sql, id, notBeforeMs);
+        await removeFactor(sql, id);
+      }),
+    setRoleFactor: (role, isRequired) => ofAll((sql) => setRoleFactor(sql, role, isRequired)),
     removeRefreshToken: (id) =>
       write(async (sql) => {
         await sql.deleteFrom('refresh_tokens').where('id', '=', id).execute();

@@ -42,6 +42,18 @@ export async function seedBuiltInRoles(sql: MainSql): Promise<void> {
   for (const role of BUILT_IN_ROLES) await upsertRole(sql, role, 1);
 }
 
+/** Built-in roles too: what they give stays, only for whom it counts changes. */
+export async function setRoleFactor(sql: MainSql, name: string, isRequired: boolean): Promise<void> {
+  const changed = await sql
+    .updateTable('roles')
+    .set({ needs_factor: isRequired ? 1 : 0 })
+    .where('name', '=', name)
+    .executeTakeFirst();
+  if (changed.numUpdatedRows === 0n) {
+    throw new StoreConflict('unknown', `there is no role named ${quoted(name)}`);
+  }
+}
+
 async function upsertRole(sql: MainSql, role: RoleDefinition, isBuiltIn: 0 | 1): Promise<void> {
   const values = { actions: toJsonText([...new Set(role.actions)]), is_built_in: isBuiltIn };
   await sql

@@ -28,6 +28,15 @@ export interface AccountsTable {
   previous_until_ms: number | null;
   last_used_at_ms: number | null;
   last_used_from: string | null;
+  /** Sealed. */
+  second_factor: string | null;
+  factor_step: number | null;
+  pending_factor: string | null;
+}
+
+interface RecoveryCodesTable {
+  account_id: string;
+  code_hash: string;
 }
 
 /** Identifiers of removed accounts: never given again, so that a name that returns inherits nothing. */
@@ -50,6 +59,8 @@ interface RolesTable {
   name: string;
   actions: JsonText<readonly Action[]>;
   is_built_in: Flag;
+  /** Null is no, as for roles of before this was kept. */
+  needs_factor: Flag | null;
 }
 
 interface GrantsTable {
@@ -242,6 +253,7 @@ export interface MainTables {
   grants: GrantsTable;
   refresh_tokens: RefreshTokensTable;
   personal_tokens: PersonalTokensTable;
+  recovery_codes: RecoveryCodesTable;
   manifests: ManifestsTable;
   manifest_blobs: ManifestBlobsTable;
   repository_manifests: RepositoryManifestsTable;

@@ -10,6 +10,8 @@ import {
   createDirectory,
   createPasswordHasher,
   createRefreshTokens,
+  createSeal,
+  createSecondFactor,
   createTokenIssuer,
   DEFAULT_REFRESH_OPTIONS,
   ensureTokenKey,
@@ -102,7 +104,10 @@ export async function openApiLab(fixed?: Identity) {
     failed: async (account: string, source: string) => counter.failed(account, source),
     succeeded: async (account: string, source: string) => counter.succeeded(account, source),
   };
+  const seal = createSeal(random.bytes(32), base);
+  const secondFactor = createSecondFactor({ accounts, seal, ...base });
   const authenticator = createAuthenticator({
+    secondFactor,
     accounts,
     directory,
     attempts,
@@ -135,7 +140,19 @@ export async function openApiLab(fixed?: Identity) {
   const app = createApi(
     { version: '1.2.3', service: SERVICE },
     {
-      ...{ authenticator, directory, tokens, refreshTokens, hasher, keys, accounts, verdicts, scans, audit },
+      ...{
+        authenticator,
+        directory,
+        tokens,
+        refreshTokens,
+        hasher,
+        secondFactor,
+        keys,
+        accounts,
+        verdicts,
+        scans,
+        audit,
+      },
       ...base,
       links: store.links,
       linkWrites: store.links,

@@ -110,7 +110,8 @@ describe('a header that proves nothing', () => {
       assert.equal(result.refusal.status, 401);
       assert.equal(
         result.refusal.message,
-        'dockgate: name, password or token not accepted: check them or sign in again',
+        'dockgate: name, password or token not accepted: check them or sign in again; ' +
+          'with a second factor on, show a personal access token in place of the password',
       );
     });
   }

@@ -5,6 +5,8 @@ import {
   createDirectory,
   createPasswordHasher,
   createRefreshTokens,
+  createSeal,
+  createSecondFactor,
   createTokenIssuer,
   DEFAULT_PASSWORD_HASH_OPTIONS,
   DEFAULT_REFRESH_OPTIONS,
@@ -111,6 +113,14 @@ function createAccounts(parts: { readonly changes: ReturnType<typeof createLocal
       const token = refreshTokens.get(id);
       if (token) refreshTokens.set(id, { ...token, lastUsedAtMs: use.atMs, lastUsedFrom: use.from });
     },
+    async setPendingFactor() {},
+    async confirmFactor() {},
+    async useFactorStep() {
+      return false;
+    },
+    async useRecoveryCode() {
+      return false;
+    },
     personalTokens,
     addPersonalToken(token: PersonalToken) {
       personalTokens.set(token.id, token);
@@ -180,7 +190,10 @@ export async function createHouse(hashOptions: PasswordHashOptions = FAST_HASH) 
     random,
     logger: silentLogger,
   });
+  const seal = createSeal(random.bytes(32), { random });
+  const secondFactor = createSecondFactor({ accounts, seal, clock, random });
   const authenticator = createAuthenticator({
+    secondFactor,
     accounts,
     directory,
     attempts,

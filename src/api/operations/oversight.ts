@@ -64,11 +64,16 @@ export function oversightOperations(version: string) {
       input: z.strictObject({}),
       output: meShape,
       status: 200,
-      run: async (_input, { identity }) => ({
+      run: async (_input, { identity, parts }) => ({
         kind: identity.principal.kind,
         name: identity.principal.name,
         via: identity.via,
-        warnings: identity.warning === undefined ? [] : [identity.warning],
+        warnings: [
+          ...(identity.warning === undefined ? [] : [identity.warning]),
+          ...((await parts.directory.accessOf(identity.principal)).inertRoles ?? []).map(
+            (role) => `role ${role} gives nothing until your second factor is on: dockgate user totp enroll`,
+          ),
+        ],
       }),
     }),
   ];

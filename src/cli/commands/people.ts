@@ -4,6 +4,7 @@ import { readPassword } from '../input.ts';
 import { table } from '../output.ts';
 import { type Printed, withSession } from '../run-command.ts';
 import type { CommandContext } from '../session.ts';
+import { addSecondFactorCommands } from './second-factor.ts';
 
 /** `user`, `group`, `robot`. */
 export function addPeopleCommands(program: Command, context: CommandContext): void {
@@ -58,6 +59,7 @@ function addUserCommands(program: Command, context: CommandContext): void {
         })),
       );
   }
+  addSecondFactorCommands(user, context);
   addRemoval(user, context, { noun: 'user', path: '/users', description: 'remove a user with its grants' });
   user
     .command('list')

@@ -4,6 +4,7 @@ import { parseInstant, splitImage } from '../input.ts';
 import { table } from '../output.ts';
 import { type Invocation, type Printed, withSession } from '../run-command.ts';
 import type { CommandContext } from '../session.ts';
+import { addRoleFactorCommand } from './second-factor.ts';
 
 interface GrantOptions {
   readonly role: string;
@@ -83,6 +84,7 @@ function addRoleCommands(program: Command, context: CommandContext): void {
         text: `role ${name} set`,
       })),
     );
+  addRoleFactorCommand(role, context);
   role
     .command('remove <name>')
     .description('remove a role that no grant uses')

@@ -10,6 +10,7 @@ import { sendForm } from '../transport.ts';
 interface LoginOptions {
   readonly user: string;
   readonly ca?: string;
+  readonly code?: string;
 }
 
 /** What an untrusted certificate is called by Node. */
@@ -28,6 +29,7 @@ export function addSignInCommands(program: Command, context: CommandContext): vo
     .description('sign in to a server; later commands without --data speak to it')
     .requiredOption('--user <name>', 'user name')
     .requiredOption('--password-stdin', 'read the password from standard input')
+    .option('--code <code>', 'one-time code, with a second factor on')
     .option('--ca <file>', "the server's CA (its certs/ca.crt), unless the system trusts it")
     .addHelpText(
       'after',
@@ -73,6 +75,7 @@ async function login(address: string, options: LoginOptions, context: CommandCon
     client_id: 'dockgate-cli',
     username: options.user,
     password: await readPassword(context),
+    ...(options.code === undefined ? {} : { otp: options.code }),
   }).catch((error: unknown) => {
     throw unreachable(url, error);
   });

@@ -212,6 +212,21 @@ const PERSONAL_TOKENS: Migration = {
   ],
 };
 
+const SECOND_FACTORS: Migration = {
+  name: 'second factors, and roles that ask for one',
+  statements: [
+    'alter table accounts add column second_factor text',
+    'alter table accounts add column factor_step integer',
+    'alter table accounts add column pending_factor text',
+    'alter table roles add column needs_factor integer',
+    `create table recovery_codes (
+      account_id text not null references accounts (id) on delete cascade,
+      code_hash text not null,
+      primary key (account_id, code_hash)
+    ) strict, without rowid`,
+  ],
+};
+
 export const MAIN_MIGRATIONS: readonly Migration[] = [
   // One a line, in the order in which they came.
   ACCOUNTS,
@@ -220,4 +235,5 @@ export const MAIN_MIGRATIONS: readonly Migration[] = [
   DELEGATION,
   PERSONAL_TOKENS,
   POLICY_FACTS,
+  SECOND_FACTORS,
 ];
