@@ -1,38 +1,21 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { type Dockgate, startDockgate } from '../support/dockgate.ts';
 import { type BuiltImage, buildImage } from '../support/image.ts';
 import { PLANTED_AWS_FILE } from '../support/planted.ts';
 import { createPusher } from '../support/pusher.ts';
 import { type Ran, run } from '../support/run.ts';
 import { until } from '../support/until.ts';
-import { type Daemon, startDaemon, startOrSkip } from './daemon.ts';
+import { type Containerd, startContainerd, writeHosts } from './containerd-daemon.ts';
+import { type Daemon, startOrSkip } from './daemon.ts';
 
 const PASSWORD = 'correct-horse-battery-9';
 
-function startContainerd(): Promise<Daemon> {
-  return startDaemon(
-    'containerd',
-    (directory, socket) => {
-      const config = join(directory, 'config.toml');
-      writeFileSync(
-        config,
-        `version = 2
-root = "${directory}/root"
-state = "${directory}/state"
-disabled_plugins = ["io.containerd.grpc.v1.cri"]
-[grpc]
-  address = "${socket}"
-[ttrpc]
-  address = "${directory}/ttrpc.sock"
-`,
-      );
-      return ['--config', config];
-    },
-    async (socket) => (await run('ctr', ['--address', socket, 'version'])).code === 0,
-  );
-}
+const DEBIAN: Containerd = {
+  containerd: 'containerd',
+  ctr: 'ctr',
+  configVersion: 2,
+  disabledPlugins: ['io.containerd.grpc.v1.cri'],
+};
 
 /** ctr signs in with each command, knows the CA by hosts.toml, and asks for a manifest by HEAD first. */
 describe('containerd', function () {
@@ -44,18 +27,11 @@ describe('containerd', function () {
   let leaky: BuiltImage;
 
   before(async function () {
-    daemon = await startOrSkip(this, startContainerd);
+    daemon = await startOrSkip(this, () => startContainerd(DEBIAN));
     server = await startDockgate();
     await server.addUser('alice', PASSWORD, ['developer', 'team/**']);
     await server.addUser('bob', PASSWORD, ['reader', 'elsewhere/**']);
-    hosts = join(daemon?.directory ?? '', 'certs.d');
-    mkdirSync(join(hosts, server.host), { recursive: true });
-    const here = `"https://${server.host}"`;
-    // The `server` line is a host of its own, which needs its own CA.
-    writeFileSync(
-      join(hosts, server.host, 'hosts.toml'),
-      `server = ${here}\nca = "${server.caPath}"\n[host.${here}]\n  ca = "${server.caPath}"\n`,
-    );
+    hosts = writeHosts(daemon?.directory ?? '', server);
     good = await buildImage({ config: { user: 'app' }, layers: [[{ path: 'hello', data: 'hello\n' }]] });
     leaky = await buildImage({ config: { user: 'app' }, layers: [[PLANTED_AWS_FILE]] });
     const pusher = createPusher(server, `alice:${PASSWORD}`);

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { until } from '../support/until.ts';
 
 /** A client's daemon, all its files in a folder of its own. */
@@ -17,16 +17,21 @@ export interface Daemon {
  * Starts a daemon and waits until it answers.
  *
  * @param argumentsOf what it is started with, given its folder and its socket.
+ * @param environment besides this process's own.
  * @throws {Error} with the end of what it printed: not root, no such program, a sandbox that forbids what it needs.
  */
 export async function startDaemon(
   program: string,
   argumentsOf: (directory: string, socket: string) => readonly string[],
   answers: (socket: string) => Promise<boolean>,
+  environment: NodeJS.ProcessEnv = {},
 ): Promise<Daemon> {
-  const directory = mkdtempSync(join(tmpdir(), `${program}-`));
+  const directory = mkdtempSync(join(tmpdir(), `${basename(program)}-`));
   const socket = join(directory, 'd.sock');
-  const child = spawn(program, argumentsOf(directory, socket), { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(program, argumentsOf(directory, socket), {
+    env: { ...process.env, ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.on('data', (chunk: Buffer) => {
