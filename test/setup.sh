@@ -22,6 +22,9 @@ need podman podman
 need buildah buildah
 need dockerd docker.io
 need ctr containerd
+need lxc-create lxc
+need umoci umoci
+need jq jq
 need openssl openssl
 need git git
 need htpasswd apache2-utils

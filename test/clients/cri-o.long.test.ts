@@ -1,0 +1,119 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Dockgate, startDockgate } from '../support/dockgate.ts';
+import { goProgram, skipWithoutGoProgram } from '../support/go-program.ts';
+import { type BuiltImage, buildImage, buildIndex } from '../support/image.ts';
+import { PLANTED_AWS_FILE } from '../support/planted.ts';
+import { createPusher } from '../support/pusher.ts';
+import { type Ran, run } from '../support/run.ts';
+import { type Daemon, startDaemon, startOrSkip } from './daemon.ts';
+
+const PASSWORD = 'correct-horse-battery-9';
+
+/** Images alone: no network, no container is ever started. */
+function startCrio(server: Dockgate): Promise<Daemon> {
+  return startDaemon(
+    'crio',
+    (directory, socket) => {
+      for (const name of ['conf.d', 'net', 'exits', 'attach']) mkdirSync(join(directory, name));
+      writeFileSync(join(directory, 'policy.json'), '{"default":[{"type":"insecureAcceptAnything"}]}');
+      const config = join(directory, 'crio.conf');
+      writeFileSync(config, configOf(directory, socket));
+      return ['--config', config, '--config-dir', join(directory, 'conf.d'), '--enable-nri=false'];
+    },
+    async (socket) => (await crictl(socket, 'version')).code === 0,
+    { SSL_CERT_FILE: server.caPath, PATH: `${process.env.PATH}:/usr/sbin:/sbin` },
+  );
+}
+
+function configOf(directory: string, socket: string): string {
+  return `[crio]
+root = "${directory}/root"
+runroot = "${directory}/run"
+storage_driver = "vfs"
+log_dir = "${directory}/log"
+version_file = "${directory}/version"
+version_file_persist = "${directory}/version-kept"
+clean_shutdown_file = "${directory}/clean"
+internal_wipe = false
+[crio.api]
+listen = "${socket}"
+[crio.runtime]
+cgroup_manager = "cgroupfs"
+conmon_cgroup = "pod"
+default_runtime = "runc"
+container_exits_dir = "${directory}/exits"
+container_attach_socket_dir = "${directory}/attach"
+pinns_path = "/bin/true"
+[crio.runtime.runtimes.runc]
+runtime_path = "/usr/sbin/runc"
+monitor_path = "/usr/bin/conmon"
+[crio.image]
+signature_policy = "${directory}/policy.json"
+[crio.network]
+network_dir = "${directory}/net"
+`;
+}
+
+function crictl(socket: string, ...args: readonly string[]): Promise<Ran> {
+  const endpoint = `unix://${socket}`;
+  return run(goProgram('crictl'), ['-r', endpoint, '-i', endpoint, ...args]);
+}
+
+describe('CRI-O with crictl', function () {
+  this.timeout(240_000);
+  let daemon: Daemon | undefined;
+  let server: Dockgate;
+  let good: BuiltImage;
+  let leaky: BuiltImage;
+
+  before(async function () {
+    skipWithoutGoProgram(this, 'crictl');
+    server = await startDockgate();
+    daemon = await startOrSkip(this, () => startCrio(server));
+    await server.addUser('alice', PASSWORD, ['developer', 'team/**']);
+    await server.addUser('bob', PASSWORD, ['reader', 'elsewhere/**']);
+    good = await buildImage({ config: { user: 'app' }, layers: [[{ path: 'hello', data: 'hello\n' }]] });
+    leaky = await buildImage({ config: { user: 'app' }, layers: [[PLANTED_AWS_FILE]] });
+    const arm = await buildImage({ config: { user: 'app', architecture: 'arm64' } });
+    const pusher = createPusher(server, `alice:${PASSWORD}`);
+    await pusher.push('team/good', good, '1');
+    await pusher.push('team/leaky', leaky, '1');
+    await pusher.push('team/many', buildIndex([good, arm]), '1');
+  });
+  after(async () => {
+    await daemon?.stop();
+    await server?.remove();
+  });
+
+  const pull = (image: string, user: string, password = PASSWORD): Promise<Ran> =>
+    crictl(daemon?.socket ?? '', 'pull', '--creds', `${user}:${password}`, `${server.host}/${image}`);
+
+  it('pulls by tag, by digest and out of an index', async () => {
+    for (const image of ['team/good:1', `team/good@${good.digest}`, 'team/many:1']) {
+      const pulled = await pull(image, 'alice');
+      assert.equal(pulled.code, 0, pulled.output);
+    }
+  });
+
+  it('is told that its password is wrong', async () => {
+    const pulled = await pull('team/good:1', 'alice', 'not-the-password-1');
+    assert.notEqual(pulled.code, 0);
+    assert.match(pulled.output, /invalid username\/password/);
+  });
+
+  it('is told that no grant lets it pull', async () => {
+    const pulled = await pull('team/good:1', 'bob');
+    assert.notEqual(pulled.code, 0);
+    assert.match(pulled.output, /bob has no grant for pull on team\/good/);
+  });
+
+  it('is told why an image is blocked, by tag and by digest', async () => {
+    for (const image of ['team/leaky:1', `team/leaky@${leaky.digest}`]) {
+      const pulled = await pull(image, 'alice');
+      assert.notEqual(pulled.code, 0);
+      assert.match(pulled.output, /dockgate: blocked team\/leaky@.* by rule secrets/s);
+    }
+  });
+});
