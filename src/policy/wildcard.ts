@@ -2,7 +2,7 @@
  * Whether the text fits a pattern in which `*` stands for any characters, none included. Letters are compared
  * whatever their case, since media types, license identifiers and package names are.
  */
-export function matchesWildcard(pattern: string, text: string): boolean {
+function matchesWildcard(pattern: string, text: string): boolean {
   const [head = '', ...rest] = pattern.toLowerCase().split('*');
   const subject = text.toLowerCase();
   const tail = rest.pop();
