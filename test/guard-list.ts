@@ -572,6 +572,20 @@ export const GUARDS: readonly Guard[] = [
     tests: ['test/audit/tamper.test.ts'],
   },
   {
+    guard: 'A-09: a new key of the log is one that it signed itself',
+    file: 'src/audit/rotation.ts',
+    replace: 'return openNote(note, next) === text ? { checkpoint, next } : undefined;',
+    with: 'return { checkpoint, next };',
+    tests: ['test/audit/rotation.test.ts'],
+  },
+  {
+    guard: 'A-07: a log continues the checkpoints at which its key was exchanged',
+    file: 'src/audit/verify.ts',
+    replace: '...keys.rotations.map((rotation) => rotation.checkpoint)]',
+    with: ']',
+    tests: ['test/audit/rotation.test.ts'],
+  },
+  {
     guard: 'A-05: a line is the one its tile was made of',
     file: 'src/audit/bundles.ts',
     replace: 'if (line === undefined || !leafHash(line).equals(expected)) return false;',

@@ -207,7 +207,7 @@ async function openLog(
   parts: Base & { readonly store: StoreWrites; readonly audit: AuditWriter },
 ): Promise<Sequencer> {
   const key = await loadOrCreateLogKey(paths.logKey);
-  const options = { directory: paths.audit, node: config.node };
+  const options = { directory: paths.audit, node: config.node, keyPath: paths.logKey };
   return openSequencer(options, { ...parts, key, index: parts.store.recordIndex });
 }
 

@@ -1,5 +1,5 @@
 import { HASH_BYTES, type TreeHash } from './merkle.ts';
-import { openNote, type Signer, signNote, type Verifier } from './note.ts';
+import { cosignNote, openNote, type Signer, signNote, type Verifier } from './note.ts';
 
 /** A signed tree head (C2SP tlog-checkpoint). */
 export interface Checkpoint {
@@ -20,9 +20,21 @@ export function nodeOf(origin: string): string {
   return origin.startsWith(ORIGIN_PREFIX) ? origin.slice(ORIGIN_PREFIX.length) : '';
 }
 
-/** The name of the signing key is the origin, as the spec recommends. */
+/** The three lines of a checkpoint. The name of the signing key is the origin, as the spec recommends. */
+export function checkpointText(origin: string, { size, root }: Omit<Checkpoint, 'origin'>): string {
+  return `${origin}\n${size}\n${root.toString('base64')}\n`;
+}
+
 export function signCheckpoint(head: Omit<Checkpoint, 'origin'>, signer: Signer): string {
-  return signNote(`${signer.name}\n${head.size}\n${head.root.toString('base64')}\n`, signer);
+  return signNote(checkpointText(signer.name, head), signer);
+}
+
+/** The same, signed by several keys of the log. */
+export function cosignCheckpoint(
+  head: Omit<Checkpoint, 'origin'>,
+  signers: readonly [Signer, ...Signer[]],
+): string {
+  return cosignNote(checkpointText(signers[0].name, head), signers);
 }
 
 /** `undefined` unless the verifier's key signed it and it is about the log of that name. */

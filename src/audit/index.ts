@@ -10,6 +10,7 @@ export type { RecordFilter } from './filter.ts';
 export { rebuildIndex } from './index-filler.ts';
 export type { LogKey } from './key.ts';
 export { loadOrCreateLogKey } from './key.ts';
+export { keyPathsOf } from './next-key.ts';
 export type {
   IndexedRecord,
   LastUse,

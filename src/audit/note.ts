@@ -13,6 +13,8 @@ export interface Verifier {
   /** First four bytes of the hash over name and key, as the spec says. */
   readonly keyId: Buffer;
   readonly key: KeyObject;
+  /** As `printVerifierKey` prints it. */
+  readonly text: string;
 }
 
 /** Signs note text. */
@@ -45,13 +47,21 @@ export function parseVerifierKey(text: string): Verifier | undefined {
   const keyId = keyIdOf(name, publicKey);
   if (keyId.toString('hex') !== match?.[2]) return undefined;
   const key = createPublicKey({ key: Buffer.concat([SPKI_PREFIX, publicKey]), format: 'der', type: 'spki' });
-  return { name, keyId, key };
+  return { name, keyId, key, text: printVerifierKey(name, publicKey) };
 }
 
 /** @param text ends with a newline. */
 export function signNote(text: string, signer: Signer): string {
-  const signature = Buffer.concat([keyIdOf(signer.name, signer.publicKey), signer.sign(Buffer.from(text))]);
-  return `${text}\n\u2014 ${signer.name} ${signature.toString('base64')}\n`;
+  return cosignNote(text, [signer]);
+}
+
+/** The same, signed by several. */
+export function cosignNote(text: string, signers: readonly Signer[]): string {
+  const lines = signers.map((signer) => {
+    const signature = Buffer.concat([keyIdOf(signer.name, signer.publicKey), signer.sign(Buffer.from(text))]);
+    return `\u2014 ${signer.name} ${signature.toString('base64')}\n`;
+  });
+  return `${text}\n${lines.join('')}`;
 }
 
 /**

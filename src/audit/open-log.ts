@@ -16,6 +16,7 @@ import {
 import { leafHash } from './merkle.ts';
 import { parseVerifierKey, printVerifierKey, type Signer, type Verifier } from './note.ts';
 import { advance, openPositions, type Position, type Positions } from './positions.ts';
+import { followKeys } from './rotation.ts';
 import { createTransfers, openTransfers, type Transfers } from './transfers.ts';
 import { createTree, TILE_WIDTH } from './tree.ts';
 
@@ -58,16 +59,22 @@ export async function openLog(log: string, signer: Signer): Promise<OpenedLog> {
 async function settleKey(log: string, signer: Signer): Promise<Verifier> {
   const text = printVerifierKey(signer.name, signer.publicKey);
   const known = await readLogFile(log, KEY_FILE);
-  if (known !== undefined && known.trim() !== text) {
+  if (known !== undefined && known.trim() !== text && !(await leadsTo(log, known, text))) {
     throw new StartError(
       `${log}: this log belongs to the key ${known.trim().slice(0, 80)}, not to ${text.slice(0, 80)}; ` +
         'restore the key and the node name, or move the log aside to begin a new one',
     );
   }
-  if (known === undefined) await writeLogFile(log, KEY_FILE, `${text}\n`);
+  if (known?.trim() !== text) await writeLogFile(log, KEY_FILE, `${text}\n`);
   const verifier = parseVerifierKey(text);
   if (verifier === undefined) throw new StartError(`${log}: the log's key is not an Ed25519 key`);
   return verifier;
+}
+
+/** Whether the key was exchanged and the process ended before it wrote the new one down. */
+async function leadsTo(log: string, known: string, text: string): Promise<boolean> {
+  const believed = parseVerifierKey(known);
+  return believed !== undefined && (await followKeys(log, believed)).newest.text === text;
 }
 
 async function makeLog(log: string, signer: Signer): Promise<OpenedLog> {

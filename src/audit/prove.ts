@@ -1,10 +1,11 @@
-import { type Checkpoint, openCheckpoint } from './checkpoint.ts';
+import type { Checkpoint } from './checkpoint.ts';
 import { parseLine, printJson } from './line.ts';
 import { CHECKPOINT_FILE, LogDamaged, logDirectory, readBundle, readLogFile } from './log-files.ts';
 import { leafHash } from './merkle.ts';
-import { parseVerifierKey, type Verifier } from './note.ts';
+import { parseVerifierKey } from './note.ts';
 import { consistencyPath, inclusionPath, isContinuation, rootByInclusion } from './paths.ts';
 import { printConsistencyProof, printInclusionProof } from './proof-text.ts';
+import { followKeys, type KeyChain, openKnown } from './rotation.ts';
 import { openSubtrees, type Subtrees } from './subtrees.ts';
 import { decodeBundle, readTile } from './tiles.ts';
 import { TILE_WIDTH } from './tree.ts';
@@ -42,11 +43,12 @@ export async function openProver(options: {
   readonly publicKey: string;
 }): Promise<Prover> {
   const log = logDirectory(options.directory);
-  const verifier = parseVerifierKey(options.publicKey);
-  if (!verifier) throw new NoProof('the public key is no Ed25519 key in the form name+id+base64');
+  const believed = parseVerifierKey(options.publicKey);
+  if (!believed) throw new NoProof('the public key is no Ed25519 key in the form name+id+base64');
+  const keys = await followKeys(log, believed);
   const note = await readLogFile(log, CHECKPOINT_FILE);
   if (note === undefined) throw new NoProof(`${log} has no checkpoint; name the folder that holds \`log\``);
-  const newest = openSigned(note, verifier, 'the checkpoint');
+  const newest = openSigned(note, keys, 'the checkpoint');
   const subtrees = openSubtrees(log, newest.size);
   const proveLine = (index: number, line: Uint8Array): Promise<string> =>
     damageIsNoProof(() => proveInclusion({ index, line, note, newest, subtrees }));
@@ -56,7 +58,7 @@ export async function openProver(options: {
     proveLine,
     prove: async (index) => proveLine(index, await damageIsNoProof(() => readLine(log, newest.size, index))),
     proveContinuation: (older, newer = note) =>
-      damageIsNoProof(() => proveContinuation({ older, newer, verifier, newest, subtrees })),
+      damageIsNoProof(() => proveContinuation({ older, newer, keys, newest, subtrees })),
   };
 }
 
@@ -92,12 +94,12 @@ async function proveInclusion(from: {
 async function proveContinuation(from: {
   readonly older: string;
   readonly newer: string;
-  readonly verifier: Verifier;
+  readonly keys: KeyChain;
   readonly newest: Checkpoint;
   readonly subtrees: Subtrees;
 }): Promise<string> {
-  const older = openSigned(from.older, from.verifier, 'the older checkpoint');
-  const newer = openSigned(from.newer, from.verifier, 'the newer checkpoint');
+  const older = openSigned(from.older, from.keys, 'the older checkpoint');
+  const newer = openSigned(from.newer, from.keys, 'the newer checkpoint');
   if (older.size > newer.size) {
     throw new NoProof(
       `the older checkpoint has ${older.size} records and the newer one ${newer.size}: exchange them, ` +
@@ -116,9 +118,9 @@ async function proveContinuation(from: {
   return printConsistencyProof({ oldSize: older.size, path, checkpoint: from.newer });
 }
 
-function openSigned(note: string, verifier: Verifier, what: string): Checkpoint {
-  const checkpoint = openCheckpoint(note, verifier);
-  if (!checkpoint) throw new NoProof(`${what} is not one that ${verifier.name} signed with this key`);
+function openSigned(note: string, keys: KeyChain, what: string): Checkpoint {
+  const checkpoint = openKnown(note, keys);
+  if (!checkpoint) throw new NoProof(`${what} is not one that ${keys.newest.name} signed with this key`);
   return checkpoint;
 }
 

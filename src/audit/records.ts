@@ -5,6 +5,7 @@ import { CHECKPOINT_FILE, logDirectory, readBundle, readLogFile } from './log-fi
 import { parseVerifierKey } from './note.ts';
 import { damageIsNoProof, NoProof } from './prove.ts';
 import type { AccessRecord } from './record.ts';
+import { followKeys } from './rotation.ts';
 import { TILE_WIDTH } from './tree.ts';
 
 export interface RecordsOptions {
@@ -58,8 +59,9 @@ export async function* readRecords(options: RecordsOptions): AsyncGenerator<read
 }
 
 async function sizeOf(directory: string, publicKey: string): Promise<number> {
-  const verifier = parseVerifierKey(publicKey);
-  if (!verifier) throw new NoProof('the public key is no Ed25519 key in the form name+id+base64');
+  const believed = parseVerifierKey(publicKey);
+  if (!believed) throw new NoProof('the public key is no Ed25519 key in the form name+id+base64');
+  const { newest: verifier } = await followKeys(logDirectory(directory), believed);
   const note = await readLogFile(logDirectory(directory), CHECKPOINT_FILE);
   const checkpoint = note === undefined ? undefined : openCheckpoint(note, verifier);
   if (!checkpoint) {

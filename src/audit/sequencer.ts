@@ -5,6 +5,7 @@ import { makeDirectory } from './disk.ts';
 import type { LogKey } from './key.ts';
 import { takeLock } from './lock.ts';
 import { logDirectory } from './log-files.ts';
+import { keyPathsOf } from './next-key.ts';
 import { openLog } from './open-log.ts';
 import type { RecordIndexWrites } from './ports.ts';
 import type { Audit } from './record.ts';
@@ -19,6 +20,8 @@ export interface SequencerOptions {
   readonly intervalMs?: number;
   /** An idle log gets a heartbeat record after this many milliseconds. */
   readonly heartbeatMs?: number;
+  /** The file of the log's key: one that is put beside it (`log.next.pem`) takes its place. */
+  readonly keyPath?: string;
 }
 
 export interface SequencerParts {
@@ -60,6 +63,7 @@ export async function openSequencer(options: SequencerOptions, parts: SequencerP
     const steps = new Steps({ directory, heartbeatMs: options.heartbeatMs ?? HOUR_MS }, opened, {
       ...parts,
       signer,
+      keyPaths: options.keyPath === undefined ? undefined : keyPathsOf(options.keyPath),
     });
     const stop = runSteps(steps, options.intervalMs ?? SECOND_MS / 4);
     return {

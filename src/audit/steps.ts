@@ -12,6 +12,7 @@ import {
   writeLogFile,
   writeTiles,
 } from './log-files.ts';
+import { type KeyPaths, NextKey } from './next-key.ts';
 import type { Signer } from './note.ts';
 import { type OpenedLog, openLog } from './open-log.ts';
 import type { RecordIndexWrites } from './ports.ts';
@@ -30,6 +31,8 @@ export interface StepsParts {
   readonly index: RecordIndexWrites;
   readonly audit: Pick<Audit, 'note' | 'complete'>;
   readonly signer: Signer;
+  /** Where a key is put that is to follow; absent: it stays as it is. */
+  readonly keyPaths?: KeyPaths | undefined;
 }
 
 /** The sequencer's work, one step after the other: take up, append, sign, index. */
@@ -38,6 +41,8 @@ export class Steps {
   readonly #heartbeatMs: number;
   readonly #parts: StepsParts;
   readonly #log: string;
+  readonly #nextKey: NextKey | undefined;
+  #signer: Signer;
   #head: LogHead;
   #writers: Map<string, Position>;
   #intake: Intake;
@@ -62,6 +67,8 @@ export class Steps {
     this.#parts = parts;
     this.#log = logDirectory(options.directory);
     this.#filler = createIndexFiller(this.#log, parts);
+    this.#signer = parts.signer;
+    this.#nextKey = parts.keyPaths && new NextKey(this.#log, parts.keyPaths);
     this.#head = opened.head;
     this.#writers = new Map(opened.positions.writers);
     this.#intake = createIntake(this.#directory, this.#writers, parts.logger);
@@ -94,9 +101,12 @@ export class Steps {
   async #stepOnce(): Promise<void> {
     try {
       if (this.#mustReopen) await this.#reopen();
+      await this.#nextKey?.look(this.#signer, this.#parts);
+      await this.#exchangeKey();
       while (await this.#takeUp()) {
         // As long as a backlog is there.
       }
+      await this.#exchangeKey();
       this.isHealthy = true;
     } catch (error) {
       this.isHealthy = false;
@@ -110,9 +120,23 @@ export class Steps {
     this.#beat();
   }
 
+  async #exchangeKey(): Promise<void> {
+    const head = { size: this.size, root: this.#head.tree.root() };
+    const signer = await this.#nextKey?.exchange(this.#signer, head);
+    if (signer === undefined || signer === this.#signer) return;
+    this.#signer = signer;
+    await this.#keepPositions();
+    await this.keepTransfers();
+  }
+
+  async #keepPositions(): Promise<void> {
+    const positions = { size: this.size, writers: this.#writers };
+    await writeLogFile(this.#log, POSITIONS_FILE, printPositions(positions, this.#signer));
+  }
+
   /** What was read and not appended is read again, from where the checkpoint on the disk stands. */
   async #reopen(): Promise<void> {
-    const { head, positions, transfers } = await openLog(this.#log, this.#parts.signer);
+    const { head, positions, transfers } = await openLog(this.#log, this.#signer);
     this.#head = head;
     this.#writers = new Map(positions.writers);
     this.#transfers = transfers;
@@ -125,8 +149,7 @@ export class Steps {
     const { lines, hasMore } = await this.#intake.collect();
     if (lines.length > 0) {
       await this.#append(lines);
-      const positions = { size: this.size, writers: this.#writers };
-      await writeLogFile(this.#log, POSITIONS_FILE, printPositions(positions, this.#parts.signer));
+      await this.#keepPositions();
       await this.#intake.removeCovered();
     }
     return hasMore;
@@ -137,12 +160,13 @@ export class Steps {
     const { head, files } = growLog(this.#head, lines);
     await writeTiles(this.#log, files);
     const { size } = head.tree;
-    const note = signCheckpoint({ size, root: head.tree.root() }, this.#parts.signer);
+    const note = signCheckpoint({ size, root: head.tree.root() }, this.#signer);
     await writeLogFile(this.#log, CHECKPOINT_FILE, note);
     this.#head = head;
     let index = size - lines.length;
     for (const { record, leaf } of lines) {
       this.#transfers.meet(index, record);
+      this.#nextKey?.meet(record);
       index += 1;
       this.#writers.set(record.writer, { seq: record.seq, leaf });
     }
@@ -165,7 +189,7 @@ export class Steps {
   /** Keeps where the open transfers are. It saves work at the next start and nothing else, so it may fail. */
   async keepTransfers(): Promise<void> {
     try {
-      await writeLogFile(this.#log, TRANSFERS_FILE, this.#transfers.print(this.size, this.#parts.signer));
+      await writeLogFile(this.#log, TRANSFERS_FILE, this.#transfers.print(this.size, this.#signer));
       this.#transfersKeptAt = this.size;
     } catch (error) {
       this.#parts.logger.warn('open transfers not kept', { code: codeOf(error) });

@@ -7,6 +7,7 @@ import { CHECKPOINT_FILE, LogDamaged, logDirectory, POSITIONS_FILE, readLogFile 
 import { parseVerifierKey, type Verifier } from './note.ts';
 import { consistencyPath, isContinuation } from './paths.ts';
 import { openPositions } from './positions.ts';
+import { followKeys, type KeyChain, openKnown } from './rotation.ts';
 import { findSound } from './sound.ts';
 import { openSubtrees, type Subtrees } from './subtrees.ts';
 import { listSegments, type Segment } from './wal.ts';
@@ -39,6 +40,9 @@ export interface VerifyReport {
   readonly size: number;
   /** Records below this one were not read, since they were verified before. */
   readonly from: number;
+  /** The key that signs now, as it follows from the one that was believed; how often it was exchanged. */
+  readonly publicKey: string;
+  readonly rotations: number;
   /** Root hash in base64, as in the checkpoint. */
   readonly root: string;
   /** Durable records that no checkpoint covers yet. */
@@ -63,16 +67,17 @@ export async function verifyLog(options: VerifyOptions): Promise<VerifyReport> {
   const log = logDirectory(options.directory);
   // Read before the checkpoint: on a live node both can then only be older than that.
   const segments = await listSegments(options.directory);
-  const knownSize = await knownSizeOf(log, verifier);
-  const opened = await openNewest(log, verifier);
+  const keys = await followKeys(log, verifier);
+  const knownSize = await knownSizeOf(log, keys);
+  const opened = await openNewest(log, keys.newest);
   if ('damage' in opened) return broken(verifier.name, opened.damage);
   const { checkpoint } = opened;
-  const nothing = { checkpoint, against: undefined, since: undefined, segments };
+  const nothing = { checkpoint, against: undefined, since: undefined, segments, keys };
   const rollBack = findRollBack(checkpoint, knownSize);
   if (rollBack !== undefined) return report(nothing, rollBack);
-  const against = openOlder(options.against, verifier, checkpoint);
+  const against = openOlder(options.against, keys, checkpoint);
   if ('damage' in against) return report(nothing, against.damage);
-  const since = openOlder(options.since, verifier, checkpoint);
+  const since = openOlder(options.since, keys, checkpoint);
   if ('damage' in since) return report(nothing, since.damage);
   return verifyRecords(options, { ...nothing, against: against.checkpoint, since: since.checkpoint });
 }
@@ -83,6 +88,7 @@ interface Known {
   readonly against: Checkpoint | undefined;
   readonly since: Checkpoint | undefined;
   readonly segments: ReadonlyMap<string, readonly Segment[]>;
+  readonly keys: KeyChain;
 }
 
 async function verifyRecords(options: VerifyOptions, known: Known): Promise<VerifyReport> {
@@ -116,10 +122,10 @@ const NOTHING_PRUNED = { size: 0, numbers: new Map<string, number>() };
 /** Damage when the log does not continue a checkpoint that is known. */
 async function findOtherHistory(
   log: string,
-  { checkpoint, against, since }: Known,
+  { checkpoint, against, since, keys }: Known,
 ): Promise<Damage | undefined> {
   const subtrees = openSubtrees(log, checkpoint.size);
-  for (const older of [since, against]) {
+  for (const older of [since, against, ...keys.rotations.map((rotation) => rotation.checkpoint)]) {
     if (older === undefined) continue;
     if (await continues(subtrees, older, checkpoint)) continue;
     const message = `the first ${older.size} records are not those of the checkpoint to compare with: another history`;
@@ -138,9 +144,9 @@ async function continues(subtrees: Subtrees, older: Checkpoint, newer: Checkpoin
   }
 }
 
-async function knownSizeOf(log: string, verifier: Verifier): Promise<number> {
-  const text = await readLogFile(log, POSITIONS_FILE);
-  return text === undefined ? 0 : (openPositions(text, verifier)?.size ?? 0);
+async function knownSizeOf(log: string, { all }: KeyChain): Promise<number> {
+  const text = (await readLogFile(log, POSITIONS_FILE)) ?? '';
+  return Math.max(...all.map((verifier) => openPositions(text, verifier)?.size ?? 0));
 }
 
 type Opened = { readonly checkpoint: Checkpoint } | { readonly damage: Damage };
@@ -164,11 +170,11 @@ function findRollBack(newest: Checkpoint, knownSize: number): Damage | undefined
 type Older = { readonly checkpoint: Checkpoint | undefined } | { readonly damage: Damage };
 
 /** A checkpoint that was kept elsewhere, which the log must not be older than. */
-function openOlder(text: string | undefined, verifier: Verifier, newest: Checkpoint): Older {
+function openOlder(text: string | undefined, keys: KeyChain, newest: Checkpoint): Older {
   if (text === undefined) return { checkpoint: undefined };
-  const checkpoint = openCheckpoint(text, verifier);
+  const checkpoint = openKnown(text, keys);
   if (checkpoint === undefined) {
-    const message = `the checkpoint to compare with is not one that ${verifier.name} signed`;
+    const message = `the checkpoint to compare with is not one that ${newest.origin} signed`;
     return { damage: { kind: 'checkpoint', message } };
   }
   if (checkpoint.size <= newest.size) return { checkpoint };
@@ -176,13 +182,25 @@ function openOlder(text: string | undefined, verifier: Verifier, newest: Checkpo
   return { damage: { kind: 'older-copy', message, index: newest.size } };
 }
 
-function report({ checkpoint, since }: Known, damage: Damage | undefined): VerifyReport {
+function report({ checkpoint, since, keys }: Known, damage: Damage | undefined): VerifyReport {
   const { origin, size, root } = checkpoint;
   const from = since?.size ?? 0;
-  const head = { origin, size, from, root: root.toString('base64'), waiting: 0, tornBytes: 0 };
+  const key = { publicKey: keys.newest.text, rotations: keys.count };
+  const head = { origin, size, from, ...key, root: root.toString('base64'), waiting: 0, tornBytes: 0 };
   return damage === undefined ? { isClean: true, ...head } : { isClean: false, damage, ...head };
 }
 
 function broken(origin: string, damage: Damage): VerifyReport {
-  return { isClean: false, damage, origin, size: 0, from: 0, root: '', waiting: 0, tornBytes: 0 };
+  return {
+    isClean: false,
+    damage,
+    origin,
+    size: 0,
+    from: 0,
+    publicKey: '',
+    rotations: 0,
+    root: '',
+    waiting: 0,
+    tornBytes: 0,
+  };
 }

@@ -118,11 +118,13 @@ export async function createLab(at?: string): Promise<Lab> {
       complete = note,
       ...options
     } = {}) {
-      const key = await loadOrCreateLogKey(options.keyPath ?? join(directory, 'keys', 'log.pem'));
+      const keyPath = options.keyPath ?? join(directory, 'keys', 'log.pem');
+      const key = await loadOrCreateLogKey(keyPath);
       const opened = await openSequencer(
         {
           directory,
           node,
+          keyPath,
           intervalMs: options.intervalMs ?? NEVER_MS,
           heartbeatMs: options.heartbeatMs ?? NEVER_MS,
         },

@@ -17,6 +17,7 @@ const NEEDED = [
   'openssl',
   'git',
   'htpasswd',
+  'strace',
 ];
 const TOOLS = ['sh', 'cat', 'mktemp', 'rm', 'tail', 'printf'];
 

@@ -19,6 +19,8 @@ describe('the access log of a running server', function () {
   let server: Dockgate;
   let log: string;
   let key: string;
+  let firstKey: string;
+  let newKey: string;
 
   before(async () => {
     server = await startDockgate();
@@ -51,12 +53,30 @@ describe('the access log of a running server', function () {
       ['/token?service=dockgate', { basic: 'nobody:nothing' }],
     ];
     for (const [path, options] of asked) await server.request(path, options);
+    firstKey = join(server.directory, 'first-key.pub');
+    await writeFile(firstKey, await readFile(join(log, 'key.pub')));
+    newKey = (await server.run(['audit', 'rotate-key'])).trim();
     // In order, so that all completions are in the log and signed.
     await server.stop();
     key = join(server.directory, 'key.pub');
     await writeFile(key, await readFile(join(log, 'key.pub')));
   });
   after(() => server.remove());
+
+  it('has got another key from the command, which who knows the old one is led to', async () => {
+    assert.equal(newKey, (await readFile(key, 'utf8')).trim());
+    const said = await server.run(['audit', 'verify', '--public-key', firstKey]);
+    assert.ok(said.includes(`its key was exchanged 1 times and is now ${newKey}`), said);
+    const none = await server.cli(['audit', 'rotate-key', '--data', server.directory]);
+    assert.equal(none.code, 1);
+    assert.match(none.stderr, /holds no access log with its key/);
+    // No server runs: it is taken at the next start.
+    await server.run(['audit', 'rotate-key']);
+    assert.match(
+      (await server.cli(['audit', 'rotate-key'])).stderr,
+      /waits already for the server to take it/,
+    );
+  });
 
   it('holds records of the published schema only', async () => {
     const problemOf = createRecordCheck();

@@ -196,10 +196,14 @@ function createHandle(started: Started): Dockgate {
       return stdout.trim().split('\n').map(Number);
     },
     async killAll() {
-      const { stdout } = await promisify(execFile)('pgrep', ['-P', String(pid)]);
+      // pgrep fails where it finds none, when all of them wait to be started again.
+      const { stdout } = await promisify(execFile)('pgrep', ['-P', String(pid)]).catch(() => ({
+        stdout: '',
+      }));
       const ended = once(child, 'exit');
       // The primary first: it would start its children again.
-      for (const one of [pid, ...stdout.trim().split('\n').map(Number)]) process.kill(one, 'SIGKILL');
+      for (const one of [pid, ...stdout.split('\n').filter(Boolean).map(Number)])
+        process.kill(one, 'SIGKILL');
       await ended;
     },
     async remove() {

@@ -55,7 +55,8 @@ async function verify(options: VerifyOptions, command: Command, { output }: Comm
   if (!isJson) for (const line of printReport(report, options)) output.line(line);
 }
 
-function printReport({ size, origin, waiting, from }: VerifyReport, options: VerifyOptions): string[] {
+function printReport(report: VerifyReport, options: VerifyOptions): string[] {
+  const { size, origin, waiting, from, rotations, publicKey } = report;
   const whole =
     `the log is whole: ${size} records of ${plainText(origin)} under the checkpoint, ` +
     `${waiting} durable and waiting for the next one`;
@@ -67,6 +68,7 @@ function printReport({ size, origin, waiting, from }: VerifyReport, options: Ver
       : [
           `it continues the checkpoint in ${options.since}, and the ${from} records below that were not read`,
         ]),
+    ...(rotations === 0 ? [] : [`its key was exchanged ${rotations} times and is now ${publicKey}`]),
     ...(options.publicKey === undefined ? ['the public key beside it was believed'] : []),
   ];
   return notes.length === 0 ? [whole] : [whole, plainText(notes.join('; '))];

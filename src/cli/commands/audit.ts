@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { CommandContext } from '../session.ts';
 import { addExportCommands } from './audit-export.ts';
+import { addKeyCommand } from './audit-key.ts';
 import { addProofCommands } from './audit-proofs.ts';
 import { addReportCommand } from './audit-report.ts';
 import { addSearchCommand } from './audit-search.ts';
@@ -11,6 +12,7 @@ export function addAuditCommands(program: Command, context: CommandContext): voi
   const audit = program.command('audit').description('the access log: search it, verify it');
   addSearchCommand(audit, context);
   addVerifyCommand(audit, context);
+  addKeyCommand(audit, context);
   addProofCommands(audit, context);
   addExportCommands(audit, context);
   addReportCommand(audit, context);

@@ -43,30 +43,68 @@ func run(args []string) (string, error) {
 	return "", errors.New("say: log DIR KEY-FILE, inclusion PROOF KEY-FILE or consistency PROOF OLDER KEY-FILE")
 }
 
-// openCheckpoint checks the signature and reads the three lines of C2SP tlog-checkpoint.
-func openCheckpoint(signed []byte, keyFile string) (tlog.Tree, error) {
+func readKey(keyFile string) (note.Verifier, error) {
 	vkey, err := os.ReadFile(keyFile)
 	if err != nil {
-		return tlog.Tree{}, err
+		return nil, err
 	}
-	verifier, err := note.NewVerifier(strings.TrimSpace(string(vkey)))
+	return note.NewVerifier(strings.TrimSpace(string(vkey)))
+}
+
+// openCheckpoint checks the signature and reads the three lines of C2SP tlog-checkpoint.
+func openCheckpoint(signed []byte, keyFile string) (tlog.Tree, error) {
+	verifier, err := readKey(keyFile)
 	if err != nil {
 		return tlog.Tree{}, err
 	}
+	tree, _, err := openSigned(signed, verifier)
+	return tree, err
+}
+
+// openSigned also returns the extension lines of the checkpoint.
+func openSigned(signed []byte, verifier note.Verifier) (tlog.Tree, []string, error) {
 	opened, err := note.Open(signed, note.VerifierList(verifier))
 	if err != nil {
-		return tlog.Tree{}, err
+		return tlog.Tree{}, nil, err
 	}
-	lines := strings.Split(opened.Text, "\n")
-	if len(lines) != 4 || lines[0] != verifier.Name() || lines[3] != "" {
-		return tlog.Tree{}, fmt.Errorf("the note is no checkpoint of %s", verifier.Name())
+	lines := strings.Split(strings.TrimSuffix(opened.Text, "\n"), "\n")
+	if len(lines) < 3 || lines[0] != verifier.Name() {
+		return tlog.Tree{}, nil, fmt.Errorf("the note is no checkpoint of %s", verifier.Name())
 	}
 	size, err := strconv.ParseInt(lines[1], 10, 64)
 	if err != nil {
-		return tlog.Tree{}, err
+		return tlog.Tree{}, nil, err
 	}
 	hash, err := tlog.ParseHash(lines[2])
-	return tlog.Tree{N: size, Hash: hash}, err
+	return tlog.Tree{N: size, Hash: hash}, lines[3:], err
+}
+
+// followKeys goes from a key that is believed to the one that signs now: each exchange is a checkpoint with the new
+// key in an extension line, which both keys signed. It returns those checkpoints, too.
+func followKeys(directory string, verifier note.Verifier) (note.Verifier, []tlog.Tree, error) {
+	var exchanges []tlog.Tree
+	for count := 1; ; count++ {
+		signed, err := os.ReadFile(filepath.Join(directory, fmt.Sprintf("rotation-%d", count)))
+		if errors.Is(err, os.ErrNotExist) {
+			return verifier, exchanges, nil
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		tree, extensions, err := openSigned(signed, verifier)
+		if err != nil || len(extensions) != 1 {
+			continue // before the time of the key that is believed
+		}
+		next, err := note.NewVerifier(strings.TrimPrefix(extensions[0], "key "))
+		if err != nil {
+			return nil, nil, err
+		}
+		if _, _, err := openSigned(signed, next); err != nil {
+			return nil, nil, fmt.Errorf("exchange %d is not signed by the new key: %w", count, err)
+		}
+		verifier = next
+		exchanges = append(exchanges, tree)
+	}
 }
 
 // tiles reads the tiles of C2SP tlog-tiles, which are those of the checksum database at height 8 under shorter names.
@@ -115,13 +153,30 @@ func checkLog(directory, keyFile string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	tree, err := openCheckpoint(signed, keyFile)
+	believed, err := readKey(keyFile)
+	if err != nil {
+		return "", err
+	}
+	verifier, exchanges, err := followKeys(directory, believed)
+	if err != nil {
+		return "", err
+	}
+	tree, _, err := openSigned(signed, verifier)
 	if err != nil {
 		return "", err
 	}
 	files := tiles{directory}
 	// Every hash it hands out was checked against the checkpoint.
 	hashes := tlog.TileHashReader(tree, files)
+	for _, exchange := range exchanges {
+		root, err := tlog.TreeHash(exchange.N, hashes)
+		if err != nil {
+			return "", err
+		}
+		if root != exchange.Hash {
+			return "", fmt.Errorf("the key was exchanged in another history of %d records", exchange.N)
+		}
+	}
 	for first := int64(0); first < tree.N; first += 256 {
 		if err := checkBundle(files, hashes, tree, first); err != nil {
 			return "", err
