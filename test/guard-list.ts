@@ -538,8 +538,8 @@ export const GUARDS: readonly Guard[] = [
   {
     guard: 'a mode that nobody knows is enforced',
     file: 'src/policy/judge.ts',
-    replace: "all.filter(({ policy }) => policy.mode !== 'warn')",
-    with: "all.filter(({ policy }) => policy.mode === 'enforce')",
+    replace: "const enforced = all.filter(({ policy }) => policy.mode !== 'warn')",
+    with: "const enforced = all.filter(({ policy }) => policy.mode === 'enforce')",
     tests: ['test/policy/judge.test.ts'],
   },
   {

@@ -68,12 +68,16 @@ describe('the papers', () => {
     const documents = blocks.flatMap((block): readonly unknown[] => {
       if (/^(?:publicUrl|upstreams):/m.test(block)) return [];
       if (block.includes('policies:')) return [parse(block)];
-      // A rule for itself; several lines are alternatives.
-      const policy = { name: 'p', match: ['**'] };
-      return block
-        .trim()
-        .split('\n')
-        .map((line) => ({ policies: [{ ...policy, rules: parse(line) }] }));
+      // A rule for itself; several are alternatives, and what is indented belongs to the one above.
+      const policy = { name: 'p', match: ['**'], rules: { secrets: 'block' } };
+      return (
+        block
+          .trim()
+          .split(/\n(?! )/)
+          // What pushes are held to stands beside the rules.
+          .map((rule) => (rule.startsWith('push:') ? parse(rule) : { rules: parse(rule) }))
+          .map((part) => ({ policies: [{ ...policy, ...part }] }))
+      );
     });
     assert.ok(documents.length > 8);
     for (const document of documents) {
