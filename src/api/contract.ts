@@ -224,6 +224,8 @@ export const imageShape = z.object({
   kind: z.string(),
   firstSeenAt: instant.optional(),
   createdAt: instant.optional(),
+  baseCreatedAt: instant.optional(),
+  supersededAt: instant.optional(),
   scans: z.array(
     z.object({
       by: z.string(),

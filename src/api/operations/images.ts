@@ -109,7 +109,7 @@ async function showImage(
   const { repository, digest } = await requireImage(input, context);
   const { parts } = context;
   const [facts, found, stored] = await Promise.all([
-    parts.facts.findFacts(digest),
+    parts.facts.findFacts(digest, repository),
     parts.verdicts.peek(repository, digest),
     parts.links.findManifest(repository, digest),
   ]);
@@ -120,6 +120,12 @@ async function showImage(
     kind: stored?.kind ?? facts?.kind ?? 'image',
     ...(facts ? { firstSeenAt: new Date(facts.firstSeenAtMs).toISOString() } : {}),
     ...(facts?.createdAtMs === undefined ? {} : { createdAt: new Date(facts.createdAtMs).toISOString() }),
+    ...(facts?.baseCreatedAtMs === undefined
+      ? {}
+      : { baseCreatedAt: new Date(facts.baseCreatedAtMs).toISOString() }),
+    ...(facts?.supersededAtMs === undefined
+      ? {}
+      : { supersededAt: new Date(facts.supersededAtMs).toISOString() }),
     scans: (facts?.scans ?? []).map((scan) => ({
       by: scan.by,
       at: new Date(scan.atMs).toISOString(),

@@ -14,6 +14,8 @@ export interface ImageConfig {
   readonly history: readonly string[];
   /** As it stands there; an RFC 3339 time if the builder was right. */
   readonly created: string;
+  /** The same of the first step of the history, which laid the oldest layer: the base image's. */
+  readonly baseCreated: string;
   /** Every text anywhere in it that none of the members above holds. */
   readonly otherTexts: readonly string[];
 }
@@ -45,6 +47,7 @@ export function parseImageConfig(bytes: Uint8Array): ImageConfig {
     ...(test === undefined ? {} : { healthcheck: test }),
     history: historyOf(top.history),
     created: textOf(top.created, 'created'),
+    baseCreated: baseCreatedOf(top.history),
     otherTexts: otherTextsOf(top, config),
   };
 }
@@ -87,6 +90,11 @@ function historyOf(value: JsonValue | undefined): readonly string[] {
   if (value === undefined || value === null) return [];
   if (!isList(value)) throw new Unscannable('history is no list');
   return value.map((step) => textOf(membersOf(step, 'history').created_by, 'created_by'));
+}
+
+function baseCreatedOf(history: JsonValue | undefined): string {
+  const first = history !== undefined && history !== null && isList(history) ? history[0] : undefined;
+  return textOf(membersOf(first, 'history').created, 'history.created');
 }
 
 const KNOWN: ReadonlySet<string> = new Set(['env', 'entrypoint', 'cmd', 'labels', 'healthcheck']);

@@ -86,11 +86,11 @@ class ImageScan {
   async run(): Promise<ScanReport> {
     const startedAtMs = this.#parts.clock.monotonicMs();
     const parsed = parseManifest(this.#target.manifest, this.#target.mediaType);
-    if (!parsed.ok) return this.#report(startedAtMs, undefined, parsed.problem);
+    if (!parsed.ok) return this.#report(startedAtMs, {}, parsed.problem);
     await this.#inspectManifest();
     const superusers = await this.#inspectLayers(parsed.manifest);
-    const createdAtMs = await this.#inspectConfig(parsed.manifest, superusers);
-    return this.#report(startedAtMs, createdAtMs, this.#unscannable);
+    const times = await this.#inspectConfig(parsed.manifest, superusers);
+    return this.#report(startedAtMs, times, this.#unscannable);
   }
 
   /** Annotations are text that everybody may read, like labels. An index has nothing else to inspect. */
@@ -134,14 +134,18 @@ class ImageScan {
     return this.#inspectBlob(layer, this.#jobFor(isRootFileSystem ? 'layer' : otherwise, name));
   }
 
-  async #inspectConfig(manifest: Manifest, superusers: readonly string[]): Promise<number | undefined> {
+  async #inspectConfig(manifest: Manifest, superusers: readonly string[]): Promise<Times> {
     const { config, kind, layers } = manifest;
-    if (!config || this.#unscannable !== undefined) return undefined;
+    if (!config || this.#unscannable !== undefined) return {};
     const isRunnable = layers.length === 0 || this.#hasArchive;
     const job = { ...this.#jobFor(kind === 'image' ? 'config' : 'file', 'config'), superusers, isRunnable };
     const result = await this.#inspectBlob(config, job);
     this.#take(result, `config ${shortDigest(config.digest)}`, config.digest);
-    return result.createdAtMs;
+    const { createdAtMs, baseCreatedAtMs } = result;
+    return {
+      ...(createdAtMs === undefined ? {} : { createdAtMs }),
+      ...(baseCreatedAtMs === undefined ? {} : { baseCreatedAtMs }),
+    };
   }
 
   async #inspectBlob(blob: Descriptor, job: BlobJob): Promise<BlobResult> {
@@ -172,7 +176,7 @@ class ImageScan {
     if (result.unscannable !== undefined) this.#unscannable ??= `${what}: ${result.unscannable}`;
   }
 
-  #report(startedAtMs: number, createdAtMs: number | undefined, reason: string | undefined): ScanReport {
+  #report(startedAtMs: number, times: Times, reason: string | undefined): ScanReport {
     const { clock, logger } = this.#parts;
     const droppedCount = this.#findings.droppedCount;
     const findings: readonly Finding[] = [
@@ -196,11 +200,13 @@ class ImageScan {
         status,
         ...(reason === undefined ? {} : { reason }),
       },
-      ...(createdAtMs === undefined ? {} : { createdAtMs }),
+      ...times,
       findings,
     };
   }
 }
+
+type Times = Pick<ScanReport, 'createdAtMs' | 'baseCreatedAtMs'>;
 
 function unread(unscannable: string): BlobResult {
   return { unscannable, findings: [], droppedCount: 0, isArchive: false };

@@ -44,12 +44,17 @@ async function inspectConfig(
   chunks: Bytes,
   search: Search,
   findings: FindingList,
-): Promise<Pick<BlobResult, 'isArchive' | 'createdAtMs'>> {
+): Promise<Pick<BlobResult, 'isArchive' | 'createdAtMs' | 'baseCreatedAtMs'>> {
   const config = parseImageConfig(await readWhole(chunks, job.limits.configBytesMax));
   for (const finding of findConfigSecrets(config, search)) findings.add(finding);
   if (job.isRunnable) for (const finding of auditConfig(config, job.superusers)) findings.add(finding);
   const atMs = createdAtMs(config.created, job.nowMs);
-  return { isArchive: false, ...(atMs === undefined ? {} : { createdAtMs: atMs }) };
+  const baseAtMs = createdAtMs(config.baseCreated, job.nowMs);
+  return {
+    isArchive: false,
+    ...(atMs === undefined ? {} : { createdAtMs: atMs }),
+    ...(baseAtMs === undefined ? {} : { baseCreatedAtMs: baseAtMs }),
+  };
 }
 
 async function readWhole(chunks: Bytes, bytesMax: number): Promise<Buffer> {

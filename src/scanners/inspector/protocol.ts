@@ -24,6 +24,7 @@ export interface BlobResult {
   readonly isArchive: boolean;
   readonly superusers?: readonly string[];
   readonly createdAtMs?: number;
+  readonly baseCreatedAtMs?: number;
 }
 
 /** To a thread. A thread works on one blob at a time; chunks of a blob it has given up on are ignored. */

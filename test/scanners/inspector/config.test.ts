@@ -245,6 +245,26 @@ describe('the configuration of an image', () => {
     }
   });
 
+  describe('gives the time of the base image', () => {
+    const history = (...times: readonly (string | undefined)[]) => ({
+      history: times.map((created) => (created === undefined ? {} : { created })),
+    });
+    for (const [title, config, expected] of [
+      [
+        'by its oldest step',
+        history('2026-01-02T03:04:05Z', '2026-05-02T03:04:05Z'),
+        Date.UTC(2026, 0, 2, 3, 4, 5),
+      ],
+      ['not where that step has none', history(undefined, '2026-05-02T03:04:05Z'), undefined],
+      ['not where it cannot be true', history('1970-01-01T00:00:00Z'), undefined],
+      ['not without a history', {}, undefined],
+    ] as const) {
+      it(title, async () => {
+        assert.equal((await scanRaw(config)).baseCreatedAtMs, expected);
+      });
+    }
+  });
+
   describe('that cannot be read makes the image unscannable:', () => {
     const cases: Readonly<Record<string, unknown>> = {
       'no JSON': 'created: today',
