@@ -1214,13 +1214,6 @@ export const GUARDS: readonly Guard[] = [
     tests: ['test/gateway/rights.test.ts'],
   },
   {
-    guard: 'C-17: the own password is changed only by who knows it',
-    file: 'src/api/operations/own.ts',
-    replace: 'if (!proved.ok) {',
-    with: 'if (!proved.ok && false) {',
-    tests: ['test/product/registry.test.ts'],
-  },
-  {
     guard: 'registry verify finds what is linked and not there',
     file: 'src/content/verify.ts',
     replace: 'if (holders.length > 0) flaws.push',
@@ -1672,10 +1665,10 @@ export const GUARDS: readonly Guard[] = [
     tests: ['test/api/second-factor.test.ts'],
   },
   {
-    guard: 'C-06: a session alone does not change how its owner signs in',
-    file: 'src/api/operations/second-factor.ts',
-    replace: "throw new ApiProblem(403, 'DG_DENIED', 'the password, or",
-    with: "new ApiProblem(403, 'DG_DENIED', 'the password, or",
+    guard: 'C-06: a personal token in place of the password does not change how its owner signs in',
+    file: 'src/api/reauthenticate.ts',
+    replace: " && proved.identity.via === 'basic'",
+    with: '',
     tests: ['test/api/second-factor.test.ts'],
   },
   {
@@ -1691,5 +1684,19 @@ export const GUARDS: readonly Guard[] = [
     replace: 'decipher.setAAD(Buffer.from(of))',
     with: "decipher.setAAD(Buffer.from(of === 'bob' ? 'ann' : of))",
     tests: ['test/auth/second-factor.test.ts'],
+  },
+  {
+    guard: 'C-17: the own password is changed only by who knows it',
+    file: 'src/api/operations/own.ts',
+    replace: '      await requirePassword({ password: oldPassword, code }, context);\n',
+    with: '',
+    tests: ['test/api/second-factor.test.ts'],
+  },
+  {
+    guard: 'a new hash of a password never replaces that of a newer one',
+    file: 'src/store/account-writes.ts',
+    replace: "          .where('secret_hash', '=', oldHash)\n",
+    with: '',
+    tests: ['test/store/contracts.test.ts'],
   },
 ];

@@ -3,6 +3,7 @@ import type {
   AccountReads,
   AccountWrites,
   Authenticator,
+  BreachedPasswords,
   Directory,
   KeyRing,
   PasswordHasher,
@@ -22,6 +23,8 @@ export interface ApiParts {
   readonly refreshTokens: RefreshTokens;
   readonly hasher: PasswordHasher;
   readonly secondFactor: SecondFactor;
+  /** Absent where no list is configured. */
+  readonly breached?: Pick<BreachedPasswords, 'holds'> | undefined;
   readonly keys: KeyRing;
   readonly accounts: AccountReads & AccountWrites;
   readonly links: LinkReads;

@@ -31,6 +31,7 @@ import { keepHouse } from './keep-house.ts';
 import { measuredAudit, measuredScanner } from './measured.ts';
 import { hostsOf } from './names.ts';
 import type { NodeConfig } from './node-config.ts';
+import { openBreached } from './open-breached.ts';
 import { openMemory } from './open-memory.ts';
 import { openScanners } from './open-scanners.ts';
 import { openSources } from './open-sources.ts';
@@ -125,6 +126,8 @@ export async function openHouse(
   const { changes } = server;
   const memory = await openMemory(config, paths, base);
   closing.defer(() => memory?.close());
+  const breached = await openBreached(config);
+  closing.defer(async () => void (await breached?.close()));
   const surfaces = createSurfaces(
     { config, paths, version, hosts: hostsOf(config) },
     {
@@ -141,6 +144,7 @@ export async function openHouse(
       memory: memory?.verdicts,
       sessionKey: await readSharedKey(paths.sessionKey),
       secretsKey: await readSharedKey(paths.secretsKey),
+      breached,
       ...{ changes, audit, content, sources, metrics },
     },
   );

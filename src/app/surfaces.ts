@@ -6,6 +6,7 @@ import {
   type AccountReads,
   type AccountWrites,
   type Attempts,
+  type BreachedPasswords,
   createAuthenticator,
   createDirectory,
   createPasswordHasher,
@@ -52,6 +53,7 @@ export interface SurfaceParts {
   readonly sessionKey: Uint8Array;
   /** Seals what is kept in SQL; the same in every process. */
   readonly secretsKey: Uint8Array;
+  readonly breached: BreachedPasswords | undefined;
   readonly content: Content;
   readonly sources: Sources;
   readonly metrics: Metrics;

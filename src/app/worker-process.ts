@@ -13,6 +13,7 @@ import { combine } from './combine.ts';
 import { measuredAudit } from './measured.ts';
 import { certificateNamesOf, hostsOf } from './names.ts';
 import type { NodeConfig } from './node-config.ts';
+import { openBreached } from './open-breached.ts';
 import { openMemory } from './open-memory.ts';
 import { scannerNames } from './open-scanners.ts';
 import { openSources } from './open-sources.ts';
@@ -60,6 +61,8 @@ await runChild(async ({ config, version, name }, closing) => {
   closing.defer(async () => void (await Promise.all(sources.all.map(({ source }) => source.close()))));
   const memory = await openMemory(config, paths, { clock, random, logger });
   closing.defer(() => memory?.close());
+  const breached = await openBreached(config);
+  closing.defer(async () => void (await breached?.close()));
   const surfaces = createSurfaces(
     { config, paths, version, hosts: hostsOf(config) },
     {
@@ -74,6 +77,7 @@ await runChild(async ({ config, version, name }, closing) => {
       memory: memory?.verdicts,
       sessionKey: await readSharedKey(paths.sessionKey),
       secretsKey: await readSharedKey(paths.secretsKey),
+      breached,
       ...{ linkWrites, changes, audit, content, sources, metrics, clock, random, logger },
     },
   );

@@ -5,6 +5,8 @@ export type { Authenticator, AuthenticatorParts } from './authenticator.ts';
 export { createAuthenticator } from './authenticator.ts';
 export type { AuthorizationHeader, Credential } from './authorization.ts';
 export { authorizationOf, parseAuthorization } from './authorization.ts';
+export type { BreachedPasswords } from './breached.ts';
+export { openBreachedPasswords } from './breached.ts';
 export type {
   FactorConfirmation,
   KeptFactor,

@@ -33,7 +33,7 @@ export interface PasswordHasher {
    * @returns the refusal when too many hashes wait.
    */
   verify(password: string, secretHash: string | undefined): Promise<'right' | 'wrong' | Refusal>;
-  /** Whether the hash was made with other parameters than those of now. */
+  /** Whether the hash was made with less work than is asked of it now. */
   needsRehash(secretHash: string): boolean;
 }
 
@@ -85,7 +85,7 @@ export function createPasswordHasher(
     },
     needsRehash(secretHash) {
       const phc = parsePhc(secretHash);
-      return phc?.memoryKiB !== memoryKiB || phc.passes !== passes || phc.parallelism !== parallelism;
+      return phc === undefined || phc.memoryKiB * phc.passes < memoryKiB * passes;
     },
   };
 }

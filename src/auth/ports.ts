@@ -123,6 +123,8 @@ export interface AccountWrites extends PersonalTokenWrites, SecondFactorWrites {
   addAccount(account: Account): Promise<void>;
   /** Also raises notBeforeMs, so that tokens of the old secret die. */
   setSecret(id: string, secretHash: string, notBeforeMs: number): Promise<void>;
+  /** The same password, hashed anew; nothing is done where another was set since `oldHash` was read. */
+  replaceHash(id: string, oldHash: string, newHash: string): Promise<void>;
   /** A robot's new secret beside the old one, which counts until then; its tokens live on. */
   rotateSecret(id: string, rotation: Rotation): Promise<void>;
   touchAccount(id: string, use: LastUse): Promise<void>;

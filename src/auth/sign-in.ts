@@ -3,16 +3,17 @@ import { type Authentication, notAccepted, tooManyAttempts, unproved } from './a
 import type { Directory } from './directory.ts';
 import { parseAccountName } from './names.ts';
 import type { PasswordHasher } from './password-hash.ts';
-import type { Account } from './ports.ts';
+import type { Account, AccountWrites } from './ports.ts';
 import { createRememberedPasswords } from './remembered.ts';
 import type { SecondFactor } from './second-factor.ts';
 import { createSecretSignIn, type SecretSignInParts } from './secret-sign-in.ts';
 import { isPersonalSecret, isRobotSecret } from './secrets.ts';
 
 export interface SignInParts extends SecretSignInParts {
+  readonly accounts: SecretSignInParts['accounts'] & Pick<AccountWrites, 'replaceHash'>;
   readonly directory: Pick<Directory, 'accessOf' | 'isLive'>;
   readonly secondFactor: Pick<SecondFactor, 'takes'>;
-  readonly hasher: Pick<PasswordHasher, 'verify'>;
+  readonly hasher: Pick<PasswordHasher, 'verify' | 'hash' | 'needsRehash'>;
   readonly changes: Changes;
   readonly random: Random;
 }
@@ -40,7 +41,7 @@ const NO_NAME = '?';
  * begin so. A robot and a user can therefore have the same name, and no prefix is needed in names.
  */
 export function createSignIn(parts: SignInParts): SignIn {
-  const { accounts, directory, attempts, hasher, clock } = parts;
+  const { accounts, directory, attempts, hasher, clock, logger } = parts;
   const remembered = createRememberedPasswords(parts);
   const bySecret = createSecretSignIn(parts);
   const singleFlight = createSingleFlight<Authentication>();
@@ -53,6 +54,21 @@ export function createSignIn(parts: SignInParts): SignIn {
   ): Promise<Authentication> {
     await attempts.failed(account, source);
     return notAccepted(reason, name);
+  }
+
+  /** Not waited for: the password is right whatever becomes of it, and the next sign-in tries again. */
+  function rehash(user: Account, password: string): void {
+    hasher
+      .hash(password)
+      .then(async (hash) => {
+        // Too many hashes wait: there will be another sign-in.
+        if (typeof hash === 'string') await accounts.replaceHash(user.id, user.secretHash, hash);
+      })
+      .catch((cause: unknown) => {
+        logger.warn('a password could not be hashed with the parameters of now', {
+          cause: cause instanceof Error ? cause.message : String(cause),
+        });
+      });
   }
 
   async function signInUser(name: string, request: SignInRequest, place: string): Promise<Authentication> {
@@ -74,6 +90,7 @@ export function createSignIn(parts: SignInParts): SignIn {
       return fail(name, source, 'sign-in.second-factor', name);
     }
     await attempts.succeeded(name, source);
+    if (hasher.needsRehash(user.secretHash)) rehash(user, secret);
     const result = proved(user, provedAtMs);
     // Where a code belongs to it, the password alone must prove nothing the next time either.
     if (user.secondFactor) return result;

@@ -31,7 +31,11 @@ export interface Config
   /** The SQLite file. */
   readonly databasePath: string;
   readonly token: { readonly lifetimeSeconds: number; readonly refreshUnusedMsMax: number };
-  readonly signIn: { readonly freeCount: number; readonly delayMsMax: number };
+  readonly signIn: {
+    readonly freeCount: number;
+    readonly delayMsMax: number;
+    readonly breachedPath: string | undefined;
+  };
   readonly audit: { readonly durability: 'disk' | 'os'; readonly waitMsMax: number };
   readonly inspector: InspectorConfig;
   readonly limits: LimitsConfig;
@@ -169,7 +173,14 @@ async function toConfig(
     redis: await toRedis(settings.redis, secrets),
     databasePath: database === undefined ? join(dataDirectory, 'dockgate.db') : resolve(directory, database),
     token: { lifetimeSeconds: token.lifetime / SECOND_MS, refreshUnusedMsMax: token.refreshUnused },
-    signIn: { freeCount: signIn.freeAttempts, delayMsMax: signIn.delayMax },
+    signIn: {
+      freeCount: signIn.freeAttempts,
+      delayMsMax: signIn.delayMax,
+      breachedPath:
+        signIn.breachedPasswordsFile === undefined
+          ? undefined
+          : resolve(directory, signIn.breachedPasswordsFile),
+    },
     audit: { durability: audit.durability, waitMsMax: audit.wait },
     inspector: toInspector(settings.scanners.inspector),
     limits: toLimits(settings.limits),

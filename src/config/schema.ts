@@ -213,6 +213,10 @@ export const schema = section('', {
       default: 5,
     }),
     delayMax: setting({ doc: 'Longest delay.', ...duration(SECOND_MS, DAY_MS), default: '5m' }),
+    breachedPasswordsFile: optionalSetting({
+      doc: 'An ordered list of SHA-1 hashes of breached passwords, as Have I Been Pwned offers it: none of them can be set.',
+      ...path,
+    }),
   }),
   audit: section('The access log.', {
     durability: setting({

@@ -51,6 +51,16 @@ export function createAccountWrites({ write, clock, random }: AccountWritesParts
         await killTokens(sql, id, notBeforeMs);
         await sql.updateTable('accounts').set(rotated('', { secretHash })).where('id', '=', id).execute();
       }),
+    // What others hold of the account stays true: it is the same password.
+    replaceHash: (id, oldHash, newHash) =>
+      write(async (sql) => {
+        await sql
+          .updateTable('accounts')
+          .set({ secret_hash: newHash })
+          .where('id', '=', id)
+          .where('secret_hash', '=', oldHash)
+          .execute();
+      }),
     rotateSecret: (id, rotation) =>
       ofAccount(id, async (sql) => {
         const { secret_hash } = await getAccount(sql, id);

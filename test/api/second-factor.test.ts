@@ -142,6 +142,17 @@ describe('a second factor', () => {
     assert.equal(status, 429);
   });
 
+  it('C-06: a personal access token in place of the password changes neither password nor factor', async () => {
+    const { body } = await lab.call('post', '/api/v1/tokens', { as: 'alice', body: { name: 'leaked' } });
+    const as = basic('alice', body.secret);
+    const input = { oldPassword: body.secret, password: `${PASSWORD}-new` };
+    for (const shown of [as, 'alice']) {
+      const answer = await lab.call('put', '/api/v1/me/password', { as: shown, body: input });
+      assert.equal(answer.status, 403, answer.text);
+    }
+    assert.equal((await call('enroll', { password: body.secret })).status, 403);
+  });
+
   it('T-22: ends the sessions and tokens of before', async () => {
     const session = `Bearer ${(await signIn()).body.refresh_token}`;
     await turnOn();

@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
-import { type Authentication, type Identity, newRobotSecret } from '../../src/auth/index.ts';
+import {
+  type Authentication,
+  createPasswordHasher,
+  type Identity,
+  newRobotSecret,
+} from '../../src/auth/index.ts';
 import { systemRandom } from '../../src/base/index.ts';
-import { basic, createHouse, SERVICE } from './fixtures.ts';
+import { until } from '../support/until.ts';
+import { basic, createHouse, FAST_HASH, SERVICE } from './fixtures.ts';
 
 const HOME = '192.0.2.1';
 
@@ -241,6 +247,22 @@ describe('a sign-in', () => {
     clock.advance(1);
     identityOf(await authenticator.authenticate(request));
     assert.equal(verifications.length, 2);
+  });
+
+  it('is hashed anew when the parameters have risen since, and stays the same password', async () => {
+    const { authenticator, accounts, ann } = await createHouse();
+    const weak = createPasswordHasher({ ...FAST_HASH, memoryKiB: 8 }, { random: systemRandom });
+    const secretHash = await weak.hash('correct horse');
+    assert.ok(typeof secretHash === 'string');
+    accounts.change(ann.id, { secretHash });
+    const show = () =>
+      authenticator.authenticate({ authorization: basic('ann', 'correct horse'), source: HOME });
+    assert.ok((await show()).ok);
+    const now = async () => (await accounts.findAccountById(ann.id))?.secretHash;
+    await until(async () => (await now()) !== secretHash, 'a new hash');
+    assert.match((await now()) ?? '', /m=64,/);
+    accounts.change(ann.id, {});
+    assert.ok((await show()).ok);
   });
 
   it('is not remembered when it was wrong', async () => {

@@ -270,6 +270,17 @@ export function accountsContract(implementation: string, open: OpenStore): void 
       });
     });
 
+    describe('a hash of a password', () => {
+      it('is replaced where it is still the one that was read, and nothing ends by it', async () => {
+        await accounts().addAccount(account('alice'));
+        const { secretHash = '', notBeforeMs } = (await accounts().findAccountById('id-alice')) ?? {};
+        await accounts().replaceHash('id-alice', secretHash, 'better');
+        await accounts().replaceHash('id-alice', secretHash, 'of an older password');
+        const after = await accounts().findAccountById('id-alice');
+        assert.deepEqual([after?.secretHash, after?.notBeforeMs], ['better', notBeforeMs]);
+      });
+    });
+
     describe("a robot's secret", () => {
       beforeEach(() => accounts().addAccount(account('ci', { kind: 'robot' })));
       const robot = async () => accounts().findAccountById('id-ci');

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ApiProblem, afterNow, operation } from '../operation.ts';
+import { requirePassword } from '../reauthenticate.ts';
 import { hashNewPassword } from './people.ts';
 
 /** What everybody may do to the own account. */
@@ -13,31 +14,18 @@ export const ownOperations = [
     input: z.strictObject({
       oldPassword: z.string().min(1).max(1024),
       password: z.string().min(1).max(1024),
+      code: z.string().min(1).max(40).optional(),
     }),
     output: z.object({ name: z.string() }),
     status: 200,
     change: () => ({ password: 'own' }),
-    async run({ oldPassword, password }, context) {
+    async run({ oldPassword, code, password }, context) {
       const { parts, identity } = context;
       const { kind, id, name } = identity.principal;
       if (kind !== 'user') {
         throw new ApiProblem(409, 'DG_NO_PASSWORD', `only people have a password; you are ${kind} ${name}`);
       }
-      // Whoever found a signed-in terminal has no password: guessing it here is counted like any other guess.
-      const basic = Buffer.from(`${name}:${oldPassword}`).toString('base64');
-      const proved = await parts.authenticator.authenticate({
-        authorization: `Basic ${basic}`,
-        source: `own password of ${id}`,
-      });
-      if (!proved.ok) {
-        const isLimited = proved.refusal.status === 429;
-        throw new ApiProblem(
-          isLimited ? 429 : 403,
-          isLimited ? 'DG_TOO_MANY_SIGN_INS' : 'DG_PASSWORD_WRONG',
-          isLimited ? proved.refusal.message : 'the old password is not right',
-          proved.refusal.headers,
-        );
-      }
+      await requirePassword({ password: oldPassword, code }, context);
       const secretHash = await hashNewPassword({ name, password }, context);
       await parts.accounts.setSecret(id, secretHash, afterNow(context));
       return { name };

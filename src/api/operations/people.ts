@@ -28,6 +28,10 @@ export async function hashNewPassword(
 ): Promise<string> {
   const problem = await passwordProblem(account);
   if (problem !== undefined) throw new ApiProblem(400, 'DG_PASSWORD_WEAK', problem);
+  if (await parts.breached?.holds(account.password)) {
+    const message = 'the password is on a list of passwords from breaches elsewhere: choose another';
+    throw new ApiProblem(400, 'DG_PASSWORD_WEAK', message);
+  }
   const hash = await parts.hasher.hash(account.password);
   if (typeof hash !== 'string') throw new ApiProblem(429, 'DG_TOO_MANY_SIGN_INS', hash.message);
   return hash;

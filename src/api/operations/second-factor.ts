@@ -9,35 +9,11 @@ import {
   recoveryShape,
   roleFactorShape,
 } from '../contract.ts';
-import { ApiProblem, afterNow, type OperationContext, operation } from '../operation.ts';
+import { ApiProblem, afterNow, operation } from '../operation.ts';
+import { requirePassword } from '../reauthenticate.ts';
 import { findUser } from './people.ts';
 
 const done = z.object({ name: z.string() });
-
-/**
- * A session alone, which may be stolen, changes nothing about how its owner signs in: the password is asked for again
- * and counted like any other try (C-06, ASVS 7.5.1).
- *
- * @throws {ApiProblem} wrong (403), or too many tries (429).
- */
-async function requirePassword(
-  shown: { readonly password: string; readonly code?: string | undefined },
-  { parts, identity }: OperationContext,
-): Promise<void> {
-  const { name, id } = identity.principal;
-  const proved = await parts.authenticator.signIn({
-    name,
-    secret: shown.password,
-    source: `api:${id}`,
-    ...(shown.code === undefined ? {} : { code: shown.code }),
-  });
-  if (proved.ok && proved.identity.via === 'basic' && proved.identity.principal.id === id) return;
-  if (!proved.ok && proved.refusal.status === 429) {
-    const { message, headers } = proved.refusal;
-    throw new ApiProblem(429, 'DG_TOO_MANY_SIGN_INS', message.replace(/^dockgate: /, ''), headers ?? {});
-  }
-  throw new ApiProblem(403, 'DG_DENIED', 'the password, or the one-time code with it, is not right');
-}
 
 /** Second factors: enrolment by their owners, reset by admins, and which roles ask for one. */
 export const secondFactorOperations = [
