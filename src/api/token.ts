@@ -110,11 +110,18 @@ async function proveForm(
     const token = form.get('refresh_token') ?? '';
     return parts.authenticator.refresh({ token, service: options.service, source });
   }
+  // A workload's token in exchange for ours; it says itself who it is.
+  if (grantType === TOKEN_EXCHANGE) {
+    return parts.authenticator.signIn({ name: 'workload', secret: form.get('subject_token') ?? '', source });
+  }
   const refusal = refuse('UNSUPPORTED', 'dockgate: grant_type must be password or refresh_token', {
     status: 400,
   });
   return { ok: false, refusal, reason: 'token.grant-type' };
 }
+
+/** @see RFC 8693 chapter 2.1 */
+const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
 
 interface TokenExchange extends Exchange {
   readonly options: ApiOptions;
@@ -205,5 +212,5 @@ async function refuseToken(
 function showsCredential(request: Request): boolean {
   if (request.headers.authorization !== undefined) return true;
   const form = formOf(request);
-  return form.has('password') || form.has('refresh_token');
+  return form.has('password') || form.has('refresh_token') || form.has('subject_token');
 }

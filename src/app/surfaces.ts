@@ -14,6 +14,7 @@ import {
   createSeal,
   createSecondFactor,
   createTokenIssuer,
+  createWorkloadSignIn,
   DEFAULT_PASSWORD_HASH_OPTIONS,
   type Identity,
   openKeyRing,
@@ -30,6 +31,7 @@ import {
   type ScanRequests,
   type VerdictMemory,
 } from '../verdicts/index.ts';
+import { createFetchDocument } from './fetch-document.ts';
 import { measuredVerdicts } from './measured.ts';
 import type { NodeConfig } from './node-config.ts';
 import type { Paths } from './paths.ts';
@@ -107,8 +109,13 @@ export function createSurfaces(
   );
   const seal = createSeal(parts.secretsKey, { random });
   const secondFactor = createSecondFactor({ accounts, seal, clock, random });
+  const workload = createWorkloadSignIn(config.workloads, {
+    ...{ accounts, directory, attempts: parts.attempts, clock, logger },
+    fetchDocument: (issuer) => createFetchDocument(issuer),
+  });
   const authenticator = createAuthenticator({
     secondFactor,
+    ...(config.workloads.length === 0 ? {} : { workload }),
     accounts,
     directory,
     attempts: parts.attempts,

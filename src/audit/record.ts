@@ -1,5 +1,13 @@
 /** How a caller proved who it is. */
-export type Via = 'anonymous' | 'basic' | 'token' | 'refresh-token' | 'robot' | 'personal-token' | 'socket';
+export type Via =
+  | 'anonymous'
+  | 'basic'
+  | 'token'
+  | 'refresh-token'
+  | 'robot'
+  | 'personal-token'
+  | 'workload'
+  | 'socket';
 
 /**
  * What is known about one decision. `record` adds id, time, node, writer and sequence. Fields are an allow list:

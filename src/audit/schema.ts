@@ -32,6 +32,7 @@ const PRINCIPAL = object('Who asked, once proved.', ['kind', 'id', 'name', 'via'
       'refresh-token',
       'robot',
       'personal-token',
+      'workload',
       'socket',
     ] satisfies readonly Via[],
   }),

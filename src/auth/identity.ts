@@ -8,6 +8,7 @@ export type IdentityVia =
   | 'refresh-token'
   | 'robot'
   | 'personal-token'
+  | 'workload'
   | 'socket';
 
 /** Who asks, proved just now. */

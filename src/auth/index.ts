@@ -25,6 +25,7 @@ export { createDirectory } from './directory.ts';
 export { expiryWarning } from './expiry.ts';
 export type { Identity, IdentityVia } from './identity.ts';
 export { ANONYMOUS_IDENTITY, LOCAL_IDENTITY } from './identity.ts';
+export type { FetchDocument } from './issuer-keys.ts';
 export type { KeyRingParts, OpenKeyRing } from './key-ring.ts';
 export { addTokenKey, ensureTokenKey, openKeyRing, printJwks, removeTokenKey } from './key-ring.ts';
 export { parseAccountName } from './names.ts';
@@ -77,3 +78,6 @@ export type {
   TokenIssuerParts,
 } from './tokens.ts';
 export { createTokenIssuer } from './tokens.ts';
+export type { WorkloadParts, WorkloadSignIn } from './workload.ts';
+export { createWorkloadSignIn } from './workload.ts';
+export type { WorkloadIssuer, WorkloadRule } from './workload-rules.ts';

@@ -8,6 +8,7 @@ import { createRememberedPasswords } from './remembered.ts';
 import type { SecondFactor } from './second-factor.ts';
 import { createSecretSignIn, type SecretSignInParts } from './secret-sign-in.ts';
 import { isPersonalSecret, isRobotSecret } from './secrets.ts';
+import { isJwt, type WorkloadSignIn } from './workload.ts';
 
 export interface SignInParts extends SecretSignInParts {
   readonly accounts: SecretSignInParts['accounts'] & Pick<AccountWrites, 'replaceHash'>;
@@ -16,6 +17,8 @@ export interface SignInParts extends SecretSignInParts {
   readonly hasher: Pick<PasswordHasher, 'verify' | 'hash' | 'needsRehash'>;
   readonly changes: Changes;
   readonly random: Random;
+  /** Absent: no issuer of workload tokens is configured. */
+  readonly workload?: WorkloadSignIn | undefined;
 }
 
 export interface SignInRequest {
@@ -110,6 +113,10 @@ export function createSignIn(parts: SignInParts): SignIn {
 
   return {
     async signIn(request) {
+      // Whatever name is shown beside it: the token says who it is.
+      if (parts.workload && isJwt(request.secret)) {
+        return parts.workload.prove({ token: request.secret, source: request.source });
+      }
       const name = parseAccountName(request.name);
       if (name === undefined) {
         const delayMs = await attempts.delayMs(NO_NAME, request.source);

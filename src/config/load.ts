@@ -30,6 +30,7 @@ export interface Config
   readonly redis: RedisConfig | undefined;
   /** The SQLite file. */
   readonly databasePath: string;
+  readonly workloads: readonly WorkloadConfig[];
   readonly token: { readonly lifetimeSeconds: number; readonly refreshUnusedMsMax: number };
   readonly signIn: {
     readonly freeCount: number;
@@ -40,6 +41,18 @@ export interface Config
   readonly inspector: InspectorConfig;
   readonly limits: LimitsConfig;
   readonly policies: readonly Policy[];
+}
+
+export interface WorkloadConfig {
+  readonly issuer: string;
+  readonly audiences: readonly string[];
+  readonly lifetimeMsMax: number;
+  readonly rules: readonly {
+    readonly robot: string;
+    readonly claims: Readonly<Record<string, string>>;
+  }[];
+  readonly caFile: string | undefined;
+  readonly allowsPrivate: boolean;
 }
 
 export interface InspectorConfig {
@@ -172,6 +185,14 @@ async function toConfig(
     ),
     redis: await toRedis(settings.redis, secrets),
     databasePath: database === undefined ? join(dataDirectory, 'dockgate.db') : resolve(directory, database),
+    workloads: settings.workloads.map((workload) => ({
+      issuer: workload.issuer,
+      audiences: workload.audiences,
+      lifetimeMsMax: workload.tokenLifetimeMax,
+      rules: workload.rules,
+      caFile: workload.caFile === undefined ? undefined : resolve(directory, workload.caFile),
+      allowsPrivate: workload.privateAddresses,
+    })),
     token: { lifetimeSeconds: token.lifetime / SECOND_MS, refreshUnusedMsMax: token.refreshUnused },
     signIn: {
       freeCount: signIn.freeAttempts,

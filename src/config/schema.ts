@@ -206,6 +206,40 @@ export const schema = section('', {
       default: '90d',
     }),
   }),
+  workloads: list(
+    'Issuers of workload tokens (GitHub Actions, GitLab, Kubernetes ...), which sign in robots without a secret.',
+    section('An issuer of workload tokens.', {
+      issuer: requiredSetting({
+        doc: 'Exactly as its tokens name it in `iss`; its discovery document lies below it.',
+        ...text('https://host[:port][/path]', isIssuer),
+      }),
+      audiences: setting({
+        doc: "One of them must be in the token's `aud`: an audience that nobody else takes.",
+        ...texts('1 to 200 printable characters', printable),
+        default: ['dockgate'],
+      }),
+      tokenLifetimeMax: setting({
+        doc: 'A token that was issued for longer is refused.',
+        ...duration(MINUTE_MS, DAY_MS),
+        default: '1h',
+      }),
+      caFile: optionalSetting({
+        doc: "Certificates (PEM) that are trusted for it in place of the system's.",
+        ...path,
+      }),
+      privateAddresses: setting({
+        doc: 'Whether it may have a private address, such as that of a cluster.',
+        ...flag(),
+        default: false,
+      }),
+      rules: setting({
+        doc: 'Which workload is which robot: `- { robot: ci, claims: { repository: team/app, ref: refs/heads/main } }`. All claims of a rule must match, as a whole; `*` is any text without / and :, `**` any text.',
+        accepts: 'a list of rules with a robot and claims',
+        parse: readWorkloadRules,
+        default: [],
+      }),
+    }),
+  ),
   signIn: section('Limits on guessing passwords.', {
     freeAttempts: setting({
       doc: 'Wrong passwords for one account from one source before delays begin; each further one doubles the delay.',
@@ -320,6 +354,40 @@ export function readAddressPort(
   const address = match?.[1] ?? match?.[2] ?? '';
   const port = Number(match?.[3]);
   return isIP(address) !== 0 && port <= 65_535 ? { address, port } : undefined;
+}
+
+function isIssuer(value: string): boolean {
+  const url = URL.canParse(value) ? new URL(value) : undefined;
+  return url?.protocol === 'https:' && url.username === '' && url.search === '' && url.hash === '';
+}
+
+interface WorkloadRuleSetting {
+  readonly robot: string;
+  readonly claims: Readonly<Record<string, string>>;
+}
+
+function readWorkloadRules(value: RawValue): readonly WorkloadRuleSetting[] | undefined {
+  if (!Array.isArray(value)) return undefined;
+  const isMap = (item: unknown): item is object =>
+    typeof item === 'object' && item !== null && !Array.isArray(item);
+  const rules = value.flatMap((item): WorkloadRuleSetting[] => {
+    if (!isMap(item)) return [];
+    const { robot, claims, ...others } = Object.fromEntries(Object.entries(item));
+    if (typeof robot !== 'string' || !isMap(claims) || Object.keys(others).length > 0) return [];
+    const entries = Object.entries(claims).filter(
+      (entry): entry is [string, string] => typeof entry[1] === 'string' && isClaimPattern(entry[1]),
+    );
+    const isWhole = entries.length === Object.keys(claims).length;
+    // A rule of wildcards alone would sign in every workload of the issuer, also of other people.
+    const saysSomething = entries.some(([, pattern]) => !/^\**$/.test(pattern));
+    return isWhole && saysSomething ? [{ robot, claims: Object.fromEntries(entries) }] : [];
+  });
+  return rules.length === value.length ? rules : undefined;
+}
+
+/** More wildcards could take long to match. */
+function isClaimPattern(text: string): boolean {
+  return text !== '' && text.length <= 512 && (text.match(/\*+/g) ?? []).length <= 4;
 }
 
 function readCommand(value: RawValue): readonly string[] | undefined {
