@@ -90,7 +90,7 @@ export function createWorkloadSignIn<Issuer extends WorkloadIssuer>(
     } catch (error) {
       if (!(error instanceof errors.JOSEError)) {
         logger.warn('the keys of an issuer of workload tokens could not be had', {
-          issuer: issuer.issuer,
+          url: issuer.issuer,
           cause: error instanceof Error ? error.message : String(error),
         });
         return 'workload.keys';

@@ -216,7 +216,7 @@ export const schema = section('', {
       audiences: setting({
         doc: "One of them must be in the token's `aud`: an audience that nobody else takes.",
         ...texts('1 to 200 printable characters', printable),
-        default: ['dockgate'],
+        default: 'dockgate',
       }),
       tokenLifetimeMax: setting({
         doc: 'A token that was issued for longer is refused.',

@@ -20,6 +20,7 @@ describe('what is printed from the schema', () => {
     const uncommented = printExample().replace(/^# ?/gm, '');
     const value = parse(uncommented.slice(uncommented.indexOf('listen:')));
     for (const upstream of value.upstreams) upstream.url = 'http://127.0.0.1:5000';
+    for (const workload of value.workloads) workload.issuer = 'https://ci.test';
     const result = schema.safeParse(value);
     assert.deepEqual(result.error?.issues ?? [], []);
   });
