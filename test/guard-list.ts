@@ -663,6 +663,20 @@ export const GUARDS: readonly Guard[] = [
     tests: ['test/audit/rotation.test.ts'],
   },
   {
+    guard: 'A-08: removed records were told in a record',
+    file: 'src/audit/verify.ts',
+    replace: "if (record?.action === 'log.pruned' && record.change?.after === size) return undefined;",
+    with: 'return undefined;',
+    tests: ['test/audit/retention.test.ts'],
+  },
+  {
+    guard: 'what a legal hold is about is not removed',
+    file: 'src/audit/border.ts',
+    replace: ' || records.some((record) => isHeld(record, holds))',
+    with: '',
+    tests: ['test/audit/retention.test.ts'],
+  },
+  {
     guard: 'A-05: a line is the one its tile was made of',
     file: 'src/audit/bundles.ts',
     replace: 'if (line === undefined || !leafHash(line).equals(expected)) return false;',

@@ -211,7 +211,8 @@ async function openLog(
   parts: Base & { readonly store: StoreWrites; readonly audit: AuditWriter },
 ): Promise<Sequencer> {
   const key = await loadOrCreateLogKey(paths.logKey);
-  const options = { directory: paths.audit, node: config.node, keyPath: paths.logKey };
+  const { retention } = config.audit;
+  const options = { directory: paths.audit, node: config.node, keyPath: paths.logKey, retention };
   return openSequencer(options, { ...parts, key, index: parts.store.recordIndex });
 }
 

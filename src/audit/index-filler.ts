@@ -5,6 +5,7 @@ import { parseLine } from './line.ts';
 import { CHECKPOINT_FILE, KEY_FILE, logDirectory, readEntries, readLogFile } from './log-files.ts';
 import { parseVerifierKey } from './note.ts';
 import type { IndexedRecord, RecordIndexWrites } from './ports.ts';
+import { keptFrom } from './pruned.ts';
 
 const APPEND_COUNT_MAX = 500;
 /** A step of the sequencer waits for so many; a longer way is made beside it, so that checkpoints do not wait. */
@@ -79,7 +80,9 @@ async function fillFrom(
   isEnded: () => boolean,
 ): Promise<void> {
   let records: IndexedRecord[] = [];
-  for await (const { index: at, line } of readEntries(log, next, size)) {
+  // What was removed is not there to be found.
+  const from = Math.max(next, await keptFrom(log));
+  for await (const { index: at, line } of readEntries(log, from, size)) {
     const record = parseLine(line);
     // A leaf that is no record cannot be searched for; `verify` names it.
     if (record !== undefined) records.push({ index: at, record });

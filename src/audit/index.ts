@@ -1,4 +1,6 @@
 /** Records decisions before bytes, puts them in a Merkle log, verifies the log. Entered by gateway/, api/, cli/. */
+
+export type { Retention } from './border.ts';
 export type { ProofCheck } from './check-proof.ts';
 export { checkProof } from './check-proof.ts';
 export { csvCell } from './csv.ts';
@@ -7,6 +9,8 @@ export type { ExportFormat, ExportOptions } from './export.ts';
 export { EXPORT_FORMATS, exportRecords } from './export.ts';
 export { AuditUnavailable } from './faults.ts';
 export type { RecordFilter } from './filter.ts';
+export type { Hold } from './holds.ts';
+export { addHold, readHolds, removeHold } from './holds.ts';
 export { rebuildIndex } from './index-filler.ts';
 export type { LogKey } from './key.ts';
 export { loadOrCreateLogKey } from './key.ts';

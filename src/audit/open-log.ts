@@ -15,7 +15,8 @@ import {
 } from './log-files.ts';
 import { leafHash } from './merkle.ts';
 import { parseVerifierKey, printVerifierKey, type Signer, type Verifier } from './note.ts';
-import { advance, openPositions, type Position, type Positions } from './positions.ts';
+import { advance, openPositions, type Positions } from './positions.ts';
+import { NOTHING_PRUNED, type Pruned, readPruned } from './pruned.ts';
 import { followKeys } from './rotation.ts';
 import { createTransfers, openTransfers, type Transfers } from './transfers.ts';
 import { createTree, TILE_WIDTH } from './tree.ts';
@@ -24,6 +25,7 @@ export interface OpenedLog {
   readonly head: LogHead;
   readonly positions: Positions;
   readonly transfers: Transfers;
+  readonly pruned: Pruned;
 }
 
 /**
@@ -48,8 +50,10 @@ export async function openLog(log: string, signer: Signer): Promise<OpenedLog> {
     const head = await readHead(log, checkpoint.size);
     if (!head.tree.root().equals(checkpoint.root))
       throw new LogDamaged('the tiles do not lead to the checkpoint');
-    const positions = await findPositions(log, checkpoint.size, verifier);
-    return { head, positions, transfers: await openTransfers(log, checkpoint.size, verifier) };
+    const pruned = await readPruned(log, [verifier]);
+    const positions = await findPositions(log, checkpoint.size, { verifier, pruned });
+    const kept = { from: pruned.size, size: checkpoint.size };
+    return { head, positions, pruned, transfers: await openTransfers(log, kept, verifier) };
   } catch (error) {
     if (!(error instanceof LogDamaged)) throw error;
     throw new StartError(`${log}: damaged (${error.message}); run: dockgate audit verify`);
@@ -87,6 +91,7 @@ async function makeLog(log: string, signer: Signer): Promise<OpenedLog> {
   return {
     head: { tree, lines: [] },
     positions: { size: 0, writers: new Map() },
+    pruned: NOTHING_PRUNED,
     transfers: createTransfers(),
   };
 }
@@ -102,11 +107,14 @@ async function readHead(log: string, size: number): Promise<LogHead> {
 }
 
 /** From the signed file and the leaves after it, or from all leaves. */
-async function findPositions(log: string, size: number, verifier: Verifier): Promise<Positions> {
+async function findPositions(
+  log: string,
+  size: number,
+  { verifier, pruned }: { readonly verifier: Verifier; readonly pruned: Pruned },
+): Promise<Positions> {
   const text = await readLogFile(log, POSITIONS_FILE);
   const known = text === undefined ? undefined : openPositions(text, verifier);
-  const base =
-    known !== undefined && known.size <= size ? known : { size: 0, writers: new Map<string, Position>() };
+  const base = known !== undefined && known.size <= size && known.size >= pruned.size ? known : pruned;
   const writers = new Map(base.writers);
   for await (const { line } of readEntries(log, base.size, size)) advance(writers, line);
   return { size, writers };

@@ -30,16 +30,21 @@ export function advance(writers: Map<string, Position>, line: Uint8Array): void 
 }
 
 export function printPositions(positions: Positions, signer: Signer): string {
-  const lines = [...positions.writers]
+  return signNote(`${TITLE}\n${positionLines(positions)}`, signer);
+}
+
+/** The size, and a line a writer. */
+export function positionLines({ size, writers }: Positions): string {
+  const lines = [...writers]
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([writer, { seq, leaf }]) => `${writer} ${seq} ${leaf.toString('base64')}`);
-  return signNote(`${TITLE}\n${positions.size}\n${lines.map((line) => `${line}\n`).join('')}`, signer);
+    .map(([writer, { seq, leaf }]) => `${writer} ${seq} ${leaf.toString('base64')}\n`);
+  return `${size}\n${lines.join('')}`;
 }
 
 /** `undefined` unless the log's key signed it. */
 export function openPositions(note: string, verifier: Verifier): Positions | undefined {
-  const text = openNote(note, verifier);
-  return text === undefined ? undefined : parsePositions(text);
+  const [title, ...lines] = openNote(note, verifier)?.split('\n') ?? [];
+  return title === TITLE ? parsePositions(lines) : undefined;
 }
 
 /** Where the writers stand by the signed file and the key beside it; nobody, where there is no such file. */
@@ -50,9 +55,10 @@ export async function readPositions(log: string): Promise<ReadonlyMap<string, Po
   return positions?.writers ?? new Map<string, Position>();
 }
 
-function parsePositions(text: string): Positions | undefined {
-  const [title, size, ...lines] = text.split('\n').slice(0, -1);
-  if (title !== TITLE || size === undefined || !/^\d{1,16}$/.test(size)) return undefined;
+/** Reads what `positionLines` printed, line by line. */
+export function parsePositions(text: readonly string[]): Positions | undefined {
+  const [size, ...lines] = text.slice(0, -1);
+  if (size === undefined || !/^\d{1,16}$/.test(size)) return undefined;
   const writers = new Map<string, Position>();
   for (const line of lines) {
     const [writer, seq, leaf, ...more] = line.split(' ');

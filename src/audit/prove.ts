@@ -5,6 +5,7 @@ import { leafHash } from './merkle.ts';
 import { parseVerifierKey } from './note.ts';
 import { consistencyPath, inclusionPath, isContinuation, rootByInclusion } from './paths.ts';
 import { printConsistencyProof, printInclusionProof } from './proof-text.ts';
+import { keptFrom } from './pruned.ts';
 import { followKeys, type KeyChain, openKnown } from './rotation.ts';
 import { openSubtrees, type Subtrees } from './subtrees.ts';
 import { decodeBundle, readTile } from './tiles.ts';
@@ -67,6 +68,9 @@ async function readLine(log: string, size: number, index: number): Promise<Buffe
     throw new NoProof(
       `the checkpoint covers records 0 to ${size - 1}, not ${index}; a new record waits a second`,
     );
+  }
+  if (index < (await keptFrom(log))) {
+    throw new NoProof(`record ${index} was removed by the retention of the log: only its hash is left`);
   }
   const first = index - (index % TILE_WIDTH);
   const lines = await readBundle(log, first / TILE_WIDTH, Math.min(TILE_WIDTH, size - first));

@@ -4,6 +4,7 @@ import { parseLine } from './line.ts';
 import { CHECKPOINT_FILE, logDirectory, readBundle, readLogFile } from './log-files.ts';
 import { parseVerifierKey } from './note.ts';
 import { damageIsNoProof, NoProof } from './prove.ts';
+import { keptFrom } from './pruned.ts';
 import type { AccessRecord } from './record.ts';
 import { followKeys } from './rotation.ts';
 import { TILE_WIDTH } from './tree.ts';
@@ -43,7 +44,7 @@ export async function* readRecords(options: RecordsOptions): AsyncGenerator<read
   const { directory, filter, onProgress } = options;
   const size = await sizeOf(directory, options.publicKey);
   let [matched, unreadable] = [0, 0];
-  for (let first = 0; first < size; first += TILE_WIDTH) {
+  for (let first = await keptFrom(logDirectory(directory)); first < size; first += TILE_WIDTH) {
     const width = Math.min(TILE_WIDTH, size - first);
     const lines = await damageIsNoProof(() => readBundle(logDirectory(directory), first / TILE_WIDTH, width));
     const found: RecordEntry[] = [];

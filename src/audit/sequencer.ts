@@ -1,5 +1,14 @@
 import { join } from 'node:path';
-import { type Clock, HOUR_MS, type Logger, type Random, SECOND_MS, StartError } from '../base/index.ts';
+import {
+  type Clock,
+  HOUR_MS,
+  type Logger,
+  MINUTE_MS,
+  type Random,
+  SECOND_MS,
+  StartError,
+} from '../base/index.ts';
+import type { Retention } from './border.ts';
 import { originOf } from './checkpoint.ts';
 import { makeDirectory } from './disk.ts';
 import type { LogKey } from './key.ts';
@@ -20,6 +29,10 @@ export interface SequencerOptions {
   readonly intervalMs?: number;
   /** An idle log gets a heartbeat record after this many milliseconds. */
   readonly heartbeatMs?: number;
+  /** What ends the life of records; default: nothing does. */
+  readonly retention?: Retention;
+  /** How often that is looked at, and whether there are new holds, in milliseconds. */
+  readonly pruneMs?: number;
   /** The file of the log's key: one that is put beside it (`log.next.pem`) takes its place. */
   readonly keyPath?: string;
 }
@@ -63,6 +76,7 @@ export async function openSequencer(options: SequencerOptions, parts: SequencerP
     const steps = new Steps({ directory, heartbeatMs: options.heartbeatMs ?? HOUR_MS }, opened, {
       ...parts,
       signer,
+      pruning: { retention: options.retention ?? {}, everyMs: options.pruneMs ?? MINUTE_MS },
       keyPaths: options.keyPath === undefined ? undefined : keyPathsOf(options.keyPath),
     });
     const stop = runSteps(steps, options.intervalMs ?? SECOND_MS / 4);

@@ -17,6 +17,7 @@ import type { Signer } from './note.ts';
 import { type OpenedLog, openLog } from './open-log.ts';
 import type { RecordIndexWrites } from './ports.ts';
 import { type Position, printPositions } from './positions.ts';
+import { Pruner, type PrunerOptions } from './pruner.ts';
 import type { Audit } from './record.ts';
 import type { TailLine } from './tail.ts';
 import { TRANSFERS_FILE, type Transfers, unknownOutcome } from './transfers.ts';
@@ -33,6 +34,8 @@ export interface StepsParts {
   readonly signer: Signer;
   /** Where a key is put that is to follow; absent: it stays as it is. */
   readonly keyPaths?: KeyPaths | undefined;
+  /** What ends the life of records, and how often that is looked at. */
+  readonly pruning: Pick<PrunerOptions, 'retention' | 'everyMs'>;
 }
 
 /** The sequencer's work, one step after the other: take up, append, sign, index. */
@@ -42,6 +45,7 @@ export class Steps {
   readonly #parts: StepsParts;
   readonly #log: string;
   readonly #nextKey: NextKey | undefined;
+  readonly #pruner: Pruner;
   #signer: Signer;
   #head: LogHead;
   #writers: Map<string, Position>;
@@ -67,6 +71,7 @@ export class Steps {
     this.#parts = parts;
     this.#log = logDirectory(options.directory);
     this.#filler = createIndexFiller(this.#log, parts);
+    this.#pruner = new Pruner({ ...parts.pruning, directory: this.#directory }, opened.pruned, parts);
     this.#signer = parts.signer;
     this.#nextKey = parts.keyPaths && new NextKey(this.#log, parts.keyPaths);
     this.#head = opened.head;
@@ -117,6 +122,10 @@ export class Steps {
     this.#tellEnded();
     await this.#filler.fill(this.size);
     if (this.size - this.#transfersKeptAt >= KEEP_LEAVES) await this.keepTransfers();
+    await this.#pruner.run(this.#signer, {
+      size: this.size,
+      neededFrom: Math.min(this.size, this.#transfers.oldest() ?? this.size),
+    });
     this.#beat();
   }
 
@@ -167,6 +176,7 @@ export class Steps {
     for (const { record, leaf } of lines) {
       this.#transfers.meet(index, record);
       this.#nextKey?.meet(record);
+      this.#pruner.meet(index, record);
       index += 1;
       this.#writers.set(record.writer, { seq: record.seq, leaf });
     }

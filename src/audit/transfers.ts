@@ -32,6 +32,8 @@ export interface Transfers {
   meet(index: number, record: AccessRecord): void;
   /** Decisions of processes that ended before they told how their transfer did (threat A-19). */
   ended(): readonly AccessRecord[];
+  /** Leaf index of the oldest that is open; `undefined`: none is. */
+  oldest(): number | undefined;
   /** Signed text for TRANSFERS_FILE: numbers of leaves only, so nothing of a record is kept a second time. */
   print(size: number, signer: Signer): string;
 }
@@ -53,6 +55,7 @@ export function createTransfers(known: readonly OpenTransfer[] = []): Transfers 
       }
     },
     ended: () => [...open.values()].filter(({ hasEnded }) => hasEnded).map(({ decision }) => decision),
+    oldest: () => (open.size === 0 ? undefined : Math.min(...[...open.values()].map(({ index }) => index))),
     print(size, signer) {
       const lines = [...open.values()].map(({ index, hasEnded }) => `${index}${hasEnded ? ' ended' : ''}\n`);
       return signNote(`${TITLE}\n${size}\n${lines.join('')}`, signer);
@@ -68,7 +71,11 @@ export function unknownOutcome(decision: AccessRecord): AuditEntry & { readonly 
 }
 
 /** Finds the open transfers of a log of `size` leaves, from the signed file and the leaves after it. @throws {LogDamaged} */
-export async function openTransfers(log: string, size: number, verifier: Verifier): Promise<Transfers> {
+export async function openTransfers(
+  log: string,
+  { from, size }: { readonly from: number; readonly size: number },
+  verifier: Verifier,
+): Promise<Transfers> {
   const note = await readLogFile(log, TRANSFERS_FILE);
   const text = note === undefined ? undefined : openNote(note, verifier);
   const parsed = text === undefined ? undefined : parseTransfers(text);
@@ -79,7 +86,11 @@ export async function openTransfers(log: string, size: number, verifier: Verifie
     if (decision !== undefined) open.push({ index, decision, hasEnded });
   }
   const transfers = createTransfers(open);
-  for await (const { index, line } of readEntries(log, known?.size ?? Math.max(0, size - LOOK_BACK), size)) {
+  for await (const { index, line } of readEntries(
+    log,
+    Math.max(from, known?.size ?? size - LOOK_BACK),
+    size,
+  )) {
     const record = parseLine(line);
     if (record !== undefined) transfers.meet(index, record);
   }

@@ -3,13 +3,23 @@ import { type Checkpoint, nodeOf, openCheckpoint } from './checkpoint.ts';
 import type { Damage } from './damage.ts';
 import { checkLeaves, type LeavesReport } from './leaves.ts';
 import { numbersBeyond } from './leftover.ts';
-import { CHECKPOINT_FILE, LogDamaged, logDirectory, POSITIONS_FILE, readLogFile } from './log-files.ts';
+import { parseLine } from './line.ts';
+import {
+  CHECKPOINT_FILE,
+  LogDamaged,
+  logDirectory,
+  POSITIONS_FILE,
+  readBundle,
+  readLogFile,
+} from './log-files.ts';
 import { parseVerifierKey, type Verifier } from './note.ts';
 import { consistencyPath, isContinuation } from './paths.ts';
 import { openPositions } from './positions.ts';
+import { type Pruned, readPruned } from './pruned.ts';
 import { followKeys, type KeyChain, openKnown } from './rotation.ts';
 import { findSound } from './sound.ts';
 import { openSubtrees, type Subtrees } from './subtrees.ts';
+import { TILE_WIDTH } from './tree.ts';
 import { listSegments, type Segment } from './wal.ts';
 
 export interface VerifyOptions {
@@ -40,6 +50,9 @@ export interface VerifyReport {
   readonly size: number;
   /** Records below this one were not read, since they were verified before. */
   readonly from: number;
+  /** Records below this one were removed in good order, which the record `prunedBy` tells; 0: none were. */
+  readonly keptFrom: number;
+  readonly prunedBy?: number;
   /** The key that signs now, as it follows from the one that was believed; how often it was exchanged. */
   readonly publicKey: string;
   readonly rotations: number;
@@ -68,12 +81,13 @@ export async function verifyLog(options: VerifyOptions): Promise<VerifyReport> {
   // Read before the checkpoint: on a live node both can then only be older than that.
   const segments = await listSegments(options.directory);
   const keys = await followKeys(log, verifier);
+  const pruned = await readPruned(log, keys.all);
   const knownSize = await knownSizeOf(log, keys);
   const opened = await openNewest(log, keys.newest);
   if ('damage' in opened) return broken(verifier.name, opened.damage);
   const { checkpoint } = opened;
-  const nothing = { checkpoint, against: undefined, since: undefined, segments, keys };
-  const rollBack = findRollBack(checkpoint, knownSize);
+  const nothing = { checkpoint, against: undefined, since: undefined, segments, keys, pruned };
+  const rollBack = findRollBack(checkpoint, Math.max(knownSize, pruned.size));
   if (rollBack !== undefined) return report(nothing, rollBack);
   const against = openOlder(options.against, keys, checkpoint);
   if ('damage' in against) return report(nothing, against.damage);
@@ -89,6 +103,7 @@ interface Known {
   readonly since: Checkpoint | undefined;
   readonly segments: ReadonlyMap<string, readonly Segment[]>;
   readonly keys: KeyChain;
+  readonly pruned: Pruned;
 }
 
 async function verifyRecords(options: VerifyOptions, known: Known): Promise<VerifyReport> {
@@ -96,7 +111,7 @@ async function verifyRecords(options: VerifyOptions, known: Known): Promise<Veri
   const log = logDirectory(options.directory);
   const { damage, numbers } = await checkRecords(options, known);
   if (damage !== undefined) return report(known, damage);
-  const other = await findOtherHistory(log, known);
+  const other = (await findOtherHistory(log, known)) ?? (await findUntold(log, known));
   if (other !== undefined) return report(known, other);
   // Of a copy of `log/` alone nobody can tell whether its last entries were about to be signed.
   const beyond = segments.size === 0 ? new Map<string, number>() : await numbersBeyond(log, checkpoint.size);
@@ -105,19 +120,24 @@ async function verifyRecords(options: VerifyOptions, known: Known): Promise<Veri
 }
 
 /** Quickly; where that finds something amiss, or a file that it needs is not there, record by record. */
-async function checkRecords(options: VerifyOptions, { checkpoint, since }: Known): Promise<LeavesReport> {
+async function checkRecords(
+  options: VerifyOptions,
+  { checkpoint, since, pruned }: Known,
+): Promise<LeavesReport> {
   const common = {
     log: logDirectory(options.directory),
     node: nodeOf(checkpoint.origin),
     checkpoint,
-    pruned: NOTHING_PRUNED,
+    pruned: { size: pruned.size, numbers: numbersOf(pruned) },
     onProgress: (done: number) => options.onProgress?.({ done, total: checkpoint.size }),
   };
   const numbers = await findSound({ ...common, from: since?.size ?? 0, threads: options.threads });
   return numbers === undefined ? checkLeaves(common) : { damage: undefined, numbers };
 }
 
-const NOTHING_PRUNED = { size: 0, numbers: new Map<string, number>() };
+function numbersOf({ writers }: Pruned): ReadonlyMap<string, number> {
+  return new Map([...writers].map(([writer, { seq }]) => [writer, seq]));
+}
 
 /** Damage when the log does not continue a checkpoint that is known. */
 async function findOtherHistory(
@@ -132,6 +152,24 @@ async function findOtherHistory(
     return { kind: 'older-copy', message, index: 0 };
   }
   return undefined;
+}
+
+/** Damage when no record tells of what is gone: a note alone may have been signed in the dark. */
+async function findUntold(log: string, { checkpoint, pruned }: Known): Promise<Damage | undefined> {
+  const { size, toldAt } = pruned;
+  if (toldAt === undefined) return undefined;
+  const line = await readLine(log, checkpoint.size, toldAt);
+  const record = line && parseLine(line);
+  if (record?.action === 'log.pruned' && record.change?.after === size) return undefined;
+  const message = `the records below ${size} are gone and record ${toldAt}, which should tell it, does not`;
+  return { kind: 'removed', message, index: 0 };
+}
+
+async function readLine(log: string, size: number, index: number): Promise<Buffer | undefined> {
+  if (index >= size) return undefined;
+  const at = index % TILE_WIDTH;
+  const width = Math.min(TILE_WIDTH, size - index + at);
+  return (await readBundle(log, (index - at) / TILE_WIDTH, width))[at];
 }
 
 async function continues(subtrees: Subtrees, older: Checkpoint, newer: Checkpoint): Promise<boolean> {
@@ -182,11 +220,21 @@ function openOlder(text: string | undefined, keys: KeyChain, newest: Checkpoint)
   return { damage: { kind: 'older-copy', message, index: newest.size } };
 }
 
-function report({ checkpoint, since, keys }: Known, damage: Damage | undefined): VerifyReport {
+function report({ checkpoint, since, keys, pruned }: Known, damage: Damage | undefined): VerifyReport {
   const { origin, size, root } = checkpoint;
   const from = since?.size ?? 0;
   const key = { publicKey: keys.newest.text, rotations: keys.count };
-  const head = { origin, size, from, ...key, root: root.toString('base64'), waiting: 0, tornBytes: 0 };
+  const gone = { keptFrom: pruned.size, ...(pruned.toldAt === undefined ? {} : { prunedBy: pruned.toldAt }) };
+  const head = {
+    origin,
+    size,
+    from,
+    ...gone,
+    ...key,
+    root: root.toString('base64'),
+    waiting: 0,
+    tornBytes: 0,
+  };
   return damage === undefined ? { isClean: true, ...head } : { isClean: false, damage, ...head };
 }
 
@@ -197,6 +245,7 @@ function broken(origin: string, damage: Damage): VerifyReport {
     origin,
     size: 0,
     from: 0,
+    keptFrom: 0,
     publicKey: '',
     rotations: 0,
     root: '',

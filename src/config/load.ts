@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import type * as z from 'zod';
-import { SECOND_MS, StartError } from '../base/index.ts';
+import { DAY_MS, SECOND_MS, StartError } from '../base/index.ts';
 import { type Policy, parsePolicyDocument } from '../policy/index.ts';
 import { readConfigFile } from './files.ts';
 import { type ConfigOptions, type Environment, layEnvironment, layOptions } from './layers.ts';
@@ -37,7 +37,11 @@ export interface Config
     readonly delayMsMax: number;
     readonly breachedPath: string | undefined;
   };
-  readonly audit: { readonly durability: 'disk' | 'os'; readonly waitMsMax: number };
+  readonly audit: {
+    readonly durability: 'disk' | 'os';
+    readonly waitMsMax: number;
+    readonly retention: { readonly ageMs: number | undefined; readonly bytesMax: number | undefined };
+  };
   readonly inspector: InspectorConfig;
   readonly limits: LimitsConfig;
   readonly policies: readonly Policy[];
@@ -202,10 +206,19 @@ async function toConfig(
           ? undefined
           : resolve(directory, signIn.breachedPasswordsFile),
     },
-    audit: { durability: audit.durability, waitMsMax: audit.wait },
+    audit: toAudit(audit),
     inspector: toInspector(settings.scanners.inspector),
     limits: toLimits(settings.limits),
     policies: readPolicies(tree, settings),
+  };
+}
+
+function toAudit({ durability, wait, retention }: Settings['audit']): Config['audit'] {
+  const { days, bytes } = retention;
+  return {
+    durability,
+    waitMsMax: wait,
+    retention: { ageMs: days === 0 ? undefined : days * DAY_MS, bytesMax: bytes },
   };
 }
 

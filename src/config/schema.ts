@@ -263,6 +263,17 @@ export const schema = section('', {
       ...duration(SECOND_MS, MINUTE_MS),
       default: '5s',
     }),
+    retention: section('When old records are removed; their hashes stay, and the log tells it.', {
+      days: setting({
+        doc: 'Records older than so many days go. 0: none goes for its age.',
+        ...wholeNumber(0, 36_500),
+        default: 0,
+      }),
+      bytes: optionalSetting({
+        doc: 'The oldest records go while all of them take more than this.',
+        ...byteCount('16MiB', '1024TiB'),
+      }),
+    }),
   }),
   scanners: section('What looks into images.', {
     inspector: section('The built-in scanner for secrets and misconfiguration.', {

@@ -1,6 +1,7 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Retention } from '../../src/audit/border.ts';
 import {
   type AuditEntry,
   type AuditWriter,
@@ -88,6 +89,8 @@ interface LabSequencerOptions {
   readonly note?: (entry: AuditEntry) => void;
   readonly complete?: (entry: AuditEntry) => void;
   readonly keyPath?: string;
+  readonly retention?: Retention;
+  readonly pruneMs?: number;
 }
 
 /** Sequencers of the lab step only when they are told to. */
@@ -125,6 +128,8 @@ export async function createLab(at?: string): Promise<Lab> {
           directory,
           node,
           keyPath,
+          ...(options.retention === undefined ? {} : { retention: options.retention }),
+          pruneMs: options.pruneMs ?? NEVER_MS,
           intervalMs: options.intervalMs ?? NEVER_MS,
           heartbeatMs: options.heartbeatMs ?? NEVER_MS,
         },

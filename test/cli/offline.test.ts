@@ -118,6 +118,21 @@ describe('a command where no server runs', function () {
       assert.match(wrong.stderr, /--threads all: a whole number from 1 to 256/);
     });
 
+    it('holds are added, listed and removed without a server', async () => {
+      const hold = (...args: readonly string[]) =>
+        runCli(['--data', server.data, 'audit', 'hold', ...args], { cwd: copy });
+      const added = await hold('add', 'case-7', '--reason', 'order 7', '--repository', 'team/app');
+      assert.deepEqual([added.code, added.stderr], [0, '']);
+      assert.match((await hold('list')).stdout, /case-7 .*repository team\/app +order 7/);
+      assert.equal(JSON.parse((await hold('list', '--json')).stdout).holds[0].name, 'case-7');
+      assert.equal((await hold('remove', 'case-7')).code, 0);
+      const again = await hold('remove', 'case-7');
+      assert.deepEqual([again.code, again.stderr.trim()], [1, 'dockgate: there is no hold case-7']);
+      assert.equal((await hold('add', 'Case 7', '--reason', 'x')).code, 2);
+      const nowhere = await runCli(['--data', copy, 'audit', 'hold', 'list'], { cwd: copy });
+      assert.match(nowhere.stderr, /holds no access log/);
+    });
+
     it('says when it believed the key beside the log, which whoever made a false log would have exchanged', async () => {
       assert.match((await verify()).stdout, /^the public key beside it was believed$/m);
     });

@@ -49,7 +49,11 @@ describe('the configuration', () => {
     assert.deepEqual([config.upstreams, config.policies, config.names], [[], [], []]);
     assert.equal(config.redis, undefined);
     assert.deepEqual(config.token, { lifetimeSeconds: 300, refreshUnusedMsMax: 90 * DAY_MS });
-    assert.deepEqual(config.audit, { durability: 'disk', waitMsMax: 5000 });
+    assert.deepEqual(config.audit, {
+      durability: 'disk',
+      waitMsMax: 5000,
+      retention: { ageMs: undefined, bytesMax: undefined },
+    });
     assert.equal(config.unmatched, 'block');
     assert.equal(config.inspector.isEnabled, true);
     assert.equal(config.limits.pendingMs, DAY_MS);

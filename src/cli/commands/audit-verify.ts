@@ -56,7 +56,7 @@ async function verify(options: VerifyOptions, command: Command, { output }: Comm
 }
 
 function printReport(report: VerifyReport, options: VerifyOptions): string[] {
-  const { size, origin, waiting, from, rotations, publicKey } = report;
+  const { size, origin, waiting, from, rotations, publicKey, keptFrom, prunedBy } = report;
   const whole =
     `the log is whole: ${size} records of ${plainText(origin)} under the checkpoint, ` +
     `${waiting} durable and waiting for the next one`;
@@ -68,6 +68,9 @@ function printReport(report: VerifyReport, options: VerifyOptions): string[] {
       : [
           `it continues the checkpoint in ${options.since}, and the ${from} records below that were not read`,
         ]),
+    ...(keptFrom === 0
+      ? []
+      : [`records below ${keptFrom} were removed by its retention, as record ${prunedBy} tells`]),
     ...(rotations === 0 ? [] : [`its key was exchanged ${rotations} times and is now ${publicKey}`]),
     ...(options.publicKey === undefined ? ['the public key beside it was believed'] : []),
   ];

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { CommandContext } from '../session.ts';
 import { addExportCommands } from './audit-export.ts';
+import { addHoldCommands } from './audit-hold.ts';
 import { addKeyCommand } from './audit-key.ts';
 import { addProofCommands } from './audit-proofs.ts';
 import { addReportCommand } from './audit-report.ts';
@@ -13,6 +14,7 @@ export function addAuditCommands(program: Command, context: CommandContext): voi
   addSearchCommand(audit, context);
   addVerifyCommand(audit, context);
   addKeyCommand(audit, context);
+  addHoldCommands(audit, context);
   addProofCommands(audit, context);
   addExportCommands(audit, context);
   addReportCommand(audit, context);

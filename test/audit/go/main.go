@@ -177,7 +177,11 @@ func checkLog(directory, keyFile string) (string, error) {
 			return "", fmt.Errorf("the key was exchanged in another history of %d records", exchange.N)
 		}
 	}
-	for first := int64(0); first < tree.N; first += 256 {
+	keptFrom, err := readPruned(directory, verifier)
+	if err != nil {
+		return "", err
+	}
+	for first := keptFrom; first < tree.N; first += 256 {
 		if err := checkBundle(files, hashes, tree, first); err != nil {
 			return "", err
 		}
@@ -185,7 +189,31 @@ func checkLog(directory, keyFile string) (string, error) {
 	if err := checkProofs(hashes, tree); err != nil {
 		return "", err
 	}
+	if keptFrom > 0 {
+		return fmt.Sprintf("%d records, %d of them removed", tree.N, keptFrom), nil
+	}
 	return fmt.Sprintf("%d records", tree.N), nil
+}
+
+// readPruned returns the first record that was kept, from the signed note about those that were removed in good order.
+// Their hashes are still in the tree.
+func readPruned(directory string, verifier note.Verifier) (int64, error) {
+	signed, err := os.ReadFile(filepath.Join(directory, "pruned"))
+	if errors.Is(err, os.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	opened, err := note.Open(signed, note.VerifierList(verifier))
+	if err != nil {
+		return 0, err
+	}
+	lines := strings.Split(opened.Text, "\n")
+	if len(lines) < 3 || lines[0] != "dockgate pruned records" {
+		return 0, errors.New("the note about removed records is another")
+	}
+	return strconv.ParseInt(lines[2], 10, 64)
 }
 
 // checkBundle hashes each record of one entry bundle and compares with the authenticated hash in the tree.
