@@ -2,6 +2,7 @@ import type { Operation } from './operation.ts';
 import { accessOperations } from './operations/access.ts';
 import { exceptionOperations } from './operations/exceptions.ts';
 import { imageOperations } from './operations/images.ts';
+import { importOperations } from './operations/imports.ts';
 import { oversightOperations } from './operations/oversight.ts';
 import { ownOperations } from './operations/own.ts';
 import { peopleOperations } from './operations/people.ts';
@@ -24,6 +25,7 @@ export function allOperations(version: string): readonly Operation[] {
     ...rightsOperations,
     ...accessOperations,
     ...imageOperations,
+    ...importOperations,
     ...registryOperations,
     ...policyOperations,
     ...exceptionOperations,

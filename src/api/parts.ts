@@ -13,7 +13,7 @@ import type {
 } from '../auth/index.ts';
 import type { Clock, Logger, Random } from '../base/index.ts';
 import type { Content, Inventory, LinkReads, LinkWrites } from '../content/index.ts';
-import type { Digest, Reference, Repository } from '../oci/index.ts';
+import type { Digest, Reference, Repository, Tag } from '../oci/index.ts';
 import type { FactReads, FactWrites, ScanRequests, Verdicts } from '../verdicts/index.ts';
 
 export interface ApiParts {
@@ -37,6 +37,7 @@ export interface ApiParts {
   readonly records: RecordIndexReads;
   readonly audit: Audit;
   readonly registries: Registries;
+  readonly imports: Imports;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -55,6 +56,27 @@ export interface Registries {
       readonly note: string;
     }[]
   >;
+}
+
+/** Port: reads what a registry behind us holds, before anybody pulls it. */
+export interface Imports {
+  /** Names that begin with `prefix`, in byte order; only of registries behind us. */
+  listRepositories(prefix: string): Promise<readonly Repository[]>;
+  /** @returns `undefined` when no registry behind us holds the repository. */
+  importTags(task: {
+    readonly repository: Repository;
+    readonly after?: Tag;
+    readonly isOver: () => boolean;
+  }): Promise<ImportedTags | undefined>;
+}
+
+export interface ImportedTags {
+  readonly tags: number;
+  readonly added: number;
+  readonly known: number;
+  readonly failures: readonly { readonly reference: string; readonly problem: string }[];
+  readonly next?: Tag;
+  readonly pause?: { readonly seconds: number; readonly problem: string; readonly isAsked: boolean };
 }
 
 export interface ApiOptions {

@@ -21,7 +21,14 @@ import {
 } from '../auth/index.ts';
 import type { Changes, Clock, Logger, Random } from '../base/index.ts';
 import type { Content, Inventory, LinkReads, LinkWrites } from '../content/index.ts';
-import { createGateway, createUploadSessions, type Gateway, type Sources } from '../gateway/index.ts';
+import {
+  createGateway,
+  createUploadSessions,
+  type Gateway,
+  importTags,
+  listUpstreamRepositories,
+  type Sources,
+} from '../gateway/index.ts';
 import type { Metrics } from '../telemetry/index.ts';
 import {
   createVerdicts,
@@ -168,6 +175,10 @@ export function createSurfaces(
     keys,
     verdicts,
     registries: createRegistries(parts.sources),
+    imports: {
+      listRepositories: (prefix) => listUpstreamRepositories(parts.sources, prefix),
+      importTags: (task) => importTags(task, parts),
+    },
   };
   return {
     gateway,

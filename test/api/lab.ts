@@ -168,6 +168,14 @@ export async function openApiLab(fixed?: Identity) {
             : (await store.links.findManifest(repository, reference.digest))?.digest,
         health: async () => [{ prefix: '', kind: 'origin', isHealthy: true, note: 'embedded' }],
       },
+      imports: {
+        listRepositories: async (prefix) =>
+          ['team/app', 'team/web'].map(repositoryOf).filter((name) => name.startsWith(prefix)),
+        importTags: async ({ repository: name, after }) =>
+          name === 'team/app'
+            ? { tags: after === undefined ? 2 : 0, added: 1, known: 0, failures: [] }
+            : undefined,
+      },
     },
     fixed,
   );

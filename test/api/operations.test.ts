@@ -137,6 +137,18 @@ const EXAMPLES: readonly Example[] = [
     unknown: { body: { repository: 'team/nothing', reference: '1' }, status: 404 },
   },
   {
+    id: 'image.import.list',
+    method: 'get',
+    path: '/image/import?prefix=team%2F',
+    status: 200,
+    role: 'admin',
+  },
+  {
+    ...{ id: 'image.import', method: 'post', path: '/image/import', status: 200, role: 'admin' },
+    body: { repository: 'team/app' },
+    unknown: { body: { repository: 'team/nothing' }, status: 404 },
+  },
+  {
     ...{ id: 'policy.apply', method: 'put', path: '/policies', status: 200, role: 'admin' },
     body: { policies: [POLICY] },
   },

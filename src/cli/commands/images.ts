@@ -5,6 +5,7 @@ import { table } from '../output.ts';
 import { type Printed, withSession } from '../run-command.ts';
 import type { CommandContext } from '../session.ts';
 import { addDeniedCommands } from './exceptions.ts';
+import { addImportCommand } from './image-import.ts';
 
 /** `repository`, `image`. */
 export function addImageCommands(program: Command, context: CommandContext): void {
@@ -59,6 +60,7 @@ export function addImageCommands(program: Command, context: CommandContext): voi
         return { value, text: `scan of ${value.digest} queued` };
       }),
     );
+  addImportCommand(image, context);
   addDeniedCommands(image, context);
 }
 
