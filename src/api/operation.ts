@@ -58,6 +58,8 @@ export interface Operation<I extends z.ZodType = z.ZodType, O extends z.ZodType 
   readonly subject?: (input: z.infer<I>) => Subject;
   /** What the record says has changed; never a secret. */
   readonly change?: (input: z.infer<I>) => unknown;
+  /** What there is before the change, for the record; `undefined`: nothing of it. */
+  readonly before?: (input: z.infer<I>, context: OperationContext) => Promise<unknown>;
   /** What the record says was asked, where that is no change: a search of the access log is itself of interest. */
   readonly note?: (input: z.infer<I>) => string;
   /**

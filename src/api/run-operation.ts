@@ -51,12 +51,14 @@ async function runAs(operation: Operation, identity: Identity, exchange: Operati
     };
     await requireRight(operation, { input, subject: facts.subject }, context);
     const change = operation.change?.(input);
+    const before = await operation.before?.(input, context);
     const note = operation.note?.(input);
     await parts.audit.record(
       entryOf(exchange, {
         ...facts,
         outcome: 'allowed',
         status: operation.status,
+        ...(before === undefined ? {} : { before }),
         ...(change === undefined ? {} : { change }),
         ...(note === undefined ? {} : { note }),
       }),

@@ -310,6 +310,31 @@ describe('the surface of the API', () => {
       assert.equal((await lab.store.accounts.listAccounts('user')).length, 1);
     });
 
+    it('V-38: records a role and a policy as they were before the change and as they are after it', async () => {
+      const last = () => lab.audit.entries.at(-1)?.change;
+      const [pull, push] = [['pull'], ['pull', 'push']];
+      await lab.call('put', '/api/v1/roles/mover', { body: { actions: pull } });
+      assert.deepEqual(last(), { after: { role: 'mover', actions: pull } });
+      await lab.call('put', '/api/v1/roles/mover', { body: { actions: push } });
+      assert.deepEqual(last(), {
+        before: { role: 'mover', actions: pull },
+        after: { role: 'mover', actions: push },
+      });
+      await lab.call('delete', '/api/v1/roles/mover');
+      assert.deepEqual(Object(last()).before, { role: 'mover', actions: push });
+      const policyOf = (mode: string) => ({
+        policies: [{ name: 'moved', match: ['moved/**'], mode, rules: { secrets: 'block' } }],
+      });
+      for (const mode of ['warn', 'enforce']) {
+        const { status, body } = await lab.call('put', '/api/v1/policies', { body: policyOf(mode) });
+        assert.equal(status, 200, JSON.stringify(body));
+      }
+      assert.equal(Object(last()).before.policies[0].mode, 'warn');
+      assert.equal(Object(last()).after.policies[0].mode, 'enforce');
+      await lab.call('delete', '/api/v1/policies/moved');
+      assert.equal(Object(last()).before.policies[0].name, 'moved');
+    });
+
     it("records what changes before it changes, and a robot's secret never", async () => {
       const seen: unknown[] = [];
       lab.audit.state.onRecord = async ({ action }) => {

@@ -9,6 +9,7 @@ import {
   policyVersionShape,
 } from '../contract.ts';
 import { ApiProblem, operation } from '../operation.ts';
+import type { ApiParts } from '../parts.ts';
 
 /** Policies and their versions. */
 export const policyOperations = [
@@ -34,6 +35,11 @@ export const policyOperations = [
     input: newPolicyDocumentShape,
     output: z.object({ applied: z.array(z.string()) }),
     status: 200,
+    before: (input, { parts }) =>
+      policiesBefore(
+        requirePolicies(input).map(({ name }) => name),
+        parts,
+      ),
     change: (input) => input,
     async run(input, { parts, identity }) {
       const policies = requirePolicies(input);
@@ -50,6 +56,7 @@ export const policyOperations = [
     input: policyParams,
     output: z.object({ name: z.string() }),
     status: 200,
+    before: ({ name }, { parts }) => policiesBefore([name], parts),
     change: ({ name }) => ({ policy: name }),
     async run({ name }, { parts, identity }) {
       if (!(await parts.facts.removePolicy(name, identity.principal.name))) {
@@ -80,6 +87,7 @@ export const policyOperations = [
     input: policyVersionParams,
     output: z.object({ name: z.string(), restored: z.number() }),
     status: 200,
+    before: ({ name }, { parts }) => policiesBefore([name], parts),
     change: ({ name, version }) => ({ policy: name, version }),
     async run({ name, version }, { parts, identity }) {
       const versions = await parts.facts.listPolicyVersions(name);
@@ -98,6 +106,12 @@ export const policyOperations = [
     },
   }),
 ];
+
+/** The policies of these names as a document; `undefined`: there is none of them. */
+async function policiesBefore(names: readonly string[], { facts }: ApiParts): Promise<unknown> {
+  const known = (await facts.listPolicies()).filter(({ name }) => names.includes(name));
+  return known.length === 0 ? undefined : printPolicyDocument(known);
+}
 
 /** The input was checked with the rest of it; a document that cannot be read would be a bug. */
 function requirePolicies(input: unknown): readonly Policy[] {

@@ -12,6 +12,7 @@ import {
 } from '../contract.ts';
 import { lacksToGive, lacksToTake, managesAll, visibleGrants } from '../delegation.ts';
 import { ApiProblem, operation } from '../operation.ts';
+import type { ApiParts } from '../parts.ts';
 import { printGrant } from '../print-grant.ts';
 
 /** Roles and grants. */
@@ -38,6 +39,7 @@ export const rightsOperations = [
     input: z.strictObject({ ...nameParams.shape, ...roleActionsShape.shape }),
     output: z.object({ name: z.string() }),
     status: 200,
+    before: ({ name }, { parts }) => roleBefore(name, parts),
     change: ({ name, actions }) => ({ role: name, actions }),
     async run({ name, actions }, { parts }) {
       // Checked with the rest of the input; this only gives the words their type.
@@ -55,6 +57,7 @@ export const rightsOperations = [
     input: nameParams,
     output: z.object({ name: z.string() }),
     status: 200,
+    before: ({ name }, { parts }) => roleBefore(name, parts),
     change: ({ name }) => ({ role: name }),
     async run({ name }, { parts }) {
       await parts.accounts.removeRole(name);
@@ -115,6 +118,12 @@ export const rightsOperations = [
     },
   }),
 ];
+
+/** A role as the record has it; `undefined`: there is none yet. */
+async function roleBefore(name: string, { accounts }: ApiParts): Promise<unknown> {
+  const role = (await accounts.listRoles()).find((one) => one.name === name);
+  return role && { role: name, actions: [...role.actions] };
+}
 
 function toPlace({ role, on, subject }: z.infer<typeof grantRemovalShape>): GrantPlace {
   return { role, pattern: on, subject };
