@@ -19,6 +19,7 @@ const rooms = {
   scanners: ['base', 'oci', 'policy', 'verdicts'],
   store: ['base', 'oci', ...decisions, ...services],
   cluster: ['base', 'oci', ...decisions, 'auth', 'verdicts'],
+  outlets: ['base', 'audit'],
   tls: ['base'],
   telemetry: ['base'],
   config: ['base', 'oci', 'policy'],

@@ -26,6 +26,7 @@ need lxc-create lxc
 need umoci umoci
 need jq jq
 need openssl openssl
+need rsyslogd rsyslog
 need git git
 need htpasswd apache2-utils
 need strace strace

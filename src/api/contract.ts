@@ -407,9 +407,20 @@ export const applyShape = z.object({
   ),
 });
 
+const outletShape = z.object({
+  name: z.string(),
+  kind: z.string(),
+  next: z.number().meta({ description: 'The first record that was not delivered' }),
+  lag: z.number().meta({ description: 'Records that were not delivered' }),
+  isHealthy: z.boolean(),
+  rejected: z.number().meta({ description: 'Records that the receiver will never take' }),
+  lastError: z.string().optional(),
+  lastSentAt: instant.optional(),
+});
 export const statusShape = z.object({
   version: z.string(),
   isLogWritable: z.boolean(),
+  log: z.object({ records: z.number(), indexed: z.number(), outlets: z.array(outletShape) }),
   registries: z.array(
     z.object({ prefix: z.string(), kind: z.string(), isHealthy: z.boolean(), note: z.string() }),
   ),

@@ -35,12 +35,38 @@ export interface ApiParts {
   readonly verdicts: Verdicts;
   readonly scans: ScanRequests;
   readonly records: RecordIndexReads;
+  readonly log: LogKeeper;
   readonly audit: Audit;
   readonly registries: Registries;
   readonly imports: Imports;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+}
+
+/** How far what follows the access log is behind it. */
+export interface LogState {
+  /** Under the newest checkpoint. */
+  readonly records: number;
+  /** In the search index. */
+  readonly indexed: number;
+  readonly outlets: readonly {
+    readonly name: string;
+    readonly kind: string;
+    readonly next: number;
+    readonly lag: number;
+    readonly isHealthy: boolean;
+    readonly rejected: number;
+    readonly lastError?: string;
+    readonly lastSentAt?: string;
+  }[];
+}
+
+/** Port: what keeps the log, in the housekeeping process. */
+export interface LogKeeper {
+  state(): Promise<LogState>;
+  /** Empties the search index, which is then filled anew from the log; `state` says how far it is. */
+  reindex(): Promise<void>;
 }
 
 /** Port: what the API asks of the registries behind the gateway. */

@@ -1,3 +1,4 @@
+import type { LogKeeper } from '../api/index.ts';
 import {
   type AuditWriter,
   loadOrCreateLogKey,
@@ -28,6 +29,7 @@ import { createScanRunner, type ScanRequests, type ScanRunner } from '../verdict
 import { attemptOptions } from './attempt-options.ts';
 import { ensureFirstAdmin, type FirstAdmin, forgetPasswordOnChange } from './first-admin.ts';
 import { keepHouse } from './keep-house.ts';
+import { createLogKeeper, measureLag, openLogOutlets } from './log-keeper.ts';
 import { measuredAudit, measuredScanner } from './measured.ts';
 import { hostsOf } from './names.ts';
 import type { NodeConfig } from './node-config.ts';
@@ -96,6 +98,11 @@ export async function openHouse(
   // Before the sequencer, which then takes up and signs what was written last.
   closing.defer(() => audit.close());
 
+  const keeperParts = { ...base, sequencer, store };
+  const outlets = isServer ? await openLogOutlets({ config, paths }, keeperParts) : undefined;
+  closing.defer(async () => outlets?.close());
+  const log = createLogKeeper(keeperParts, outlets);
+
   const content = await openContent({ directory: paths.content }, base);
   const sources = openSources(config, paths, {
     ...base,
@@ -111,7 +118,7 @@ export async function openHouse(
   const hub = createMetricsHub(base.clock);
   const server = await serveRpc(
     { socketPath: paths.houseSocket },
-    rpcParts(store, { scans: runner.runner.requests, attempts, hub }),
+    rpcParts(store, { scans: runner.runner.requests, attempts, hub, log }),
     base,
   );
   closing.defer(() => server.close());
@@ -139,6 +146,7 @@ export async function openHouse(
       facts: store.facts,
       manifests: store.manifests,
       records: store.recordIndex,
+      log,
       attempts,
       scans: runner.runner.requests,
       memory: memory?.verdicts,
@@ -151,6 +159,7 @@ export async function openHouse(
   closing.defer(() => surfaces.close());
   if (isServer) {
     runner.runner.start();
+    measureLag(metrics, log);
     metrics.gauge({
       name: 'dockgate_scan_queue',
       help: 'Scans that wait or run.',
@@ -248,15 +257,21 @@ function openRunner(
 /** What workers may ask for; everything else of the store stays in this process. */
 function rpcParts(
   store: StoreWrites,
-  parts: { readonly scans: ScanRequests; readonly attempts: Attempts; readonly hub: MetricsHub },
+  parts: {
+    readonly scans: ScanRequests;
+    readonly attempts: Attempts;
+    readonly hub: MetricsHub;
+    readonly log: LogKeeper;
+  },
 ): RpcParts {
-  const { scans, attempts, hub } = parts;
+  const { scans, attempts, hub, log } = parts;
   return {
     accounts: store.accounts,
     links: store.links,
     facts: store.facts,
     scans,
     attempts,
+    log,
     metrics: { report: hub.report },
   };
 }

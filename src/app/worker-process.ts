@@ -1,3 +1,4 @@
+import type { LogKeeper } from '../api/index.ts';
 import { openAuditWriter } from '../audit/index.ts';
 import type { AccountWrites } from '../auth/index.ts';
 import { isErrorWithCode, StartError, systemClock, systemRandom } from '../base/index.ts';
@@ -74,6 +75,7 @@ await runChild(async ({ config, version, name }, closing) => {
       inventory: reads.inventory,
       manifests: reads.manifests,
       records: reads.recordIndex,
+      log: remotePart<LogKeeper>(rpc, 'log'),
       memory: memory?.verdicts,
       sessionKey: await readSharedKey(paths.sessionKey),
       secretsKey: await readSharedKey(paths.secretsKey),

@@ -1,6 +1,7 @@
 /** Records decisions before bytes, puts them in a Merkle log, verifies the log. Entered by gateway/, api/, cli/. */
 
 export type { Retention } from './border.ts';
+export { toCef } from './cef.ts';
 export type { ProofCheck } from './check-proof.ts';
 export { checkProof } from './check-proof.ts';
 export { csvCell } from './csv.ts';
@@ -14,7 +15,11 @@ export { addHold, readHolds, removeHold } from './holds.ts';
 export { rebuildIndex } from './index-filler.ts';
 export type { LogKey } from './key.ts';
 export { loadOrCreateLogKey } from './key.ts';
+
 export { keyPathsOf } from './next-key.ts';
+
+export { toOcsf } from './ocsf.ts';
+
 export type {
   IndexedRecord,
   LastUse,
@@ -31,7 +36,8 @@ export { safePrint, safeText } from './print.ts';
 export type { Prover } from './prove.ts';
 export { NoProof, openProver } from './prove.ts';
 export type { AccessRecord, Audit, AuditEntry, Via } from './record.ts';
-export type { RecordsProgress } from './records.ts';
+export type { RecordEntry, RecordsProgress } from './records.ts';
+export { readRecordsBetween } from './records.ts';
 export type { Report, ReportName, ReportRow } from './report.ts';
 export { makeReport, REPORT_NAMES, reportCsv, reportTitle } from './report.ts';
 export { printFieldTable, RECORD_SCHEMA } from './schema.ts';

@@ -1,7 +1,7 @@
 import { openCheckpoint } from './checkpoint.ts';
 import { matches, type RecordFilter } from './filter.ts';
 import { parseLine } from './line.ts';
-import { CHECKPOINT_FILE, logDirectory, readBundle, readLogFile } from './log-files.ts';
+import { CHECKPOINT_FILE, logDirectory, readBundle, readEntries, readLogFile } from './log-files.ts';
 import { parseVerifierKey } from './note.ts';
 import { damageIsNoProof, NoProof } from './prove.ts';
 import { keptFrom } from './pruned.ts';
@@ -57,6 +57,19 @@ export async function* readRecords(options: RecordsOptions): AsyncGenerator<read
     if (found.length > 0) yield found;
     onProgress?.({ done: first + width, total: size, matched, unreadable });
   }
+}
+
+/** The records between two leaves, oldest first. `to` is at most the checkpoint's size. @throws {LogDamaged} */
+export async function readRecordsBetween(
+  directory: string,
+  { from, to }: { readonly from: number; readonly to: number },
+): Promise<readonly RecordEntry[]> {
+  const entries: RecordEntry[] = [];
+  for await (const { index, line } of readEntries(logDirectory(directory), from, to)) {
+    const record = parseLine(line);
+    if (record !== undefined) entries.push({ index, line, record });
+  }
+  return entries;
 }
 
 async function sizeOf(directory: string, publicKey: string): Promise<number> {

@@ -5,6 +5,7 @@ import { DAY_MS, SECOND_MS, StartError } from '../base/index.ts';
 import { type Policy, parsePolicyDocument } from '../policy/index.ts';
 import { readConfigFile } from './files.ts';
 import { type ConfigOptions, type Environment, layEnvironment, layOptions } from './layers.ts';
+import { type OutletConfig, outletProblems, toOutlet } from './outlets.ts';
 import { readAddressPort, type Settings, schema } from './schema.ts';
 import { createSecrets, exclusive, type Problem, type Secrets } from './secrets.ts';
 import { printPath, readPath, Tree } from './tree.ts';
@@ -41,6 +42,7 @@ export interface Config
     readonly durability: 'disk' | 'os';
     readonly waitMsMax: number;
     readonly retention: { readonly ageMs: number | undefined; readonly bytesMax: number | undefined };
+    readonly outlets: readonly OutletConfig[];
   };
   readonly inspector: InspectorConfig;
   readonly limits: LimitsConfig;
@@ -145,6 +147,7 @@ function refuseContradictions(tree: Tree, settings: Settings): void {
   const problems = [
     ...exclusive(settings, [], 'adminPassword'),
     ...exclusive(settings.redis, ['redis'], 'password'),
+    ...outletProblems(settings.audit.outlets),
     ...settings.upstreams.flatMap((upstream, index) => upstreamProblems(settings, upstream, index)),
   ];
   const redis = settings.redis;
@@ -206,14 +209,19 @@ async function toConfig(
           ? undefined
           : resolve(directory, signIn.breachedPasswordsFile),
     },
-    audit: toAudit(audit),
+    audit: {
+      ...toAudit(audit),
+      outlets: await Promise.all(
+        audit.outlets.map((outlet, index) => toOutlet(outlet, index, secrets, directory)),
+      ),
+    },
     inspector: toInspector(settings.scanners.inspector),
     limits: toLimits(settings.limits),
     policies: readPolicies(tree, settings),
   };
 }
 
-function toAudit({ durability, wait, retention }: Settings['audit']): Config['audit'] {
+function toAudit({ durability, wait, retention }: Settings['audit']): Omit<Config['audit'], 'outlets'> {
   const { days, bytes } = retention;
   return {
     durability,

@@ -104,6 +104,51 @@ const upstream = section('A registry behind the gateway.', {
   }),
 });
 
+const outlet = section(
+  'Where the access log is sent to as it grows: all of it, in order, each record at least once.',
+  {
+    name: requiredSetting({
+      doc: 'Names it in `dockgate status`, in metrics, and its cursor; another name begins with the first record again.',
+      ...text('a-z 0-9 . _ -, at most 63', (value) => /^[a-z0-9][a-z0-9._-]{0,62}$/.test(value)),
+    }),
+    kind: requiredSetting({
+      doc: '`syslog` is RFC 5424, `http` signed JSON, `otlp` OpenTelemetry logs, `elasticsearch` its `_bulk` (OpenSearch, too).',
+      ...oneOf('syslog', 'http', 'otlp', 'elasticsearch'),
+    }),
+    url: requiredSetting({
+      doc: 'For syslog udp://host:port, tcp://host:port or tls://host:port; else http(s)://…, of otlp with its path (/v1/logs).',
+      ...text(
+        'udp://, tcp:// or tls://host:port, or http(s)://host[:port][/path], without password',
+        (value) => isServerUrl(value, ['udp:', 'tcp:', 'tls:', 'http:', 'https:']),
+      ),
+    }),
+    format: setting({
+      doc: 'Of syslog and http: the records as they are, or as CEF or OCSF.',
+      ...oneOf('json', 'cef', 'ocsf'),
+      default: 'json',
+    }),
+    index: setting({
+      doc: 'Of elasticsearch: the index or data stream.',
+      ...text('a-z 0-9 . _ -, at most 200', (value) => /^[a-z0-9][a-z0-9._-]{0,199}$/.test(value)),
+      default: 'dockgate-audit',
+    }),
+    secret: optionalSetting({
+      doc: 'Of http: signs each body with HMAC-SHA256 as Standard Webhooks does.',
+      ...secret,
+    }),
+    secretFile: fileOf('secret'),
+    authorization: optionalSetting({
+      doc: 'The Authorization header, such as `Bearer …` or `ApiKey …`; not of syslog.',
+      ...secret,
+    }),
+    authorizationFile: fileOf('authorization'),
+    caFile: optionalSetting({
+      doc: "Certificates (PEM) that are trusted for it in place of the system's.",
+      ...path,
+    }),
+  },
+);
+
 /**
  * Every key of the configuration: what it means, what it accepts, its default. The reference page, the example file
  * and `config explain` are printed from here.
@@ -274,6 +319,7 @@ export const schema = section('', {
         ...byteCount('16MiB', '1024TiB'),
       }),
     }),
+    outlets: list('Where the log is sent to as it grows.', outlet),
   }),
   scanners: section('What looks into images.', {
     inspector: section('The built-in scanner for secrets and misconfiguration.', {

@@ -160,6 +160,10 @@ export async function openApiLab(fixed?: Identity) {
       content,
       facts: store.facts,
       records: store.recordIndex,
+      log: {
+        state: async () => ({ records: 0, indexed: 0, outlets: [] }),
+        reindex: async () => {},
+      },
       registries: {
         nameOf: (repository) => MIRRORED.get(repository) ?? repository,
         resolve: async (repository, reference) =>

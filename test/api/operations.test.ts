@@ -193,6 +193,7 @@ const EXAMPLES: readonly Example[] = [
     unknown: { path: `/denied-digests/${DIGEST}`, status: 404 },
   },
   { id: 'audit.search', method: 'get', path: '/audit/records', status: 200, role: 'auditor' },
+  { id: 'audit.reindex', method: 'post', path: '/audit/reindex', status: 202, role: 'admin', body: {} },
   { id: 'audit.count', method: 'get', path: '/audit/counts?by=day', status: 200, role: 'auditor' },
   { id: 'audit.follow', method: 'get', path: '/audit/follow?after=0', status: 200, role: 'auditor' },
   {

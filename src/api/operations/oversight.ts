@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { explainQuery, explanationShape, meShape, statusShape } from '../contract.ts';
 import { explain } from '../explain.ts';
 import { operation } from '../operation.ts';
+import type { ApiParts } from '../parts.ts';
 import { requireRepository } from './images.ts';
 
 /** Explanations, and how the installation is. */
@@ -36,6 +37,7 @@ export function oversightOperations(version: string) {
       run: async (_input, { parts }) => ({
         version,
         isLogWritable: parts.audit.isWritable(),
+        log: await logState(parts),
         registries: [...(await parts.registries.health())],
       }),
     }),
@@ -77,4 +79,9 @@ export function oversightOperations(version: string) {
       }),
     }),
   ];
+}
+
+async function logState({ log }: ApiParts) {
+  const { outlets, ...state } = await log.state();
+  return { ...state, outlets: [...outlets] };
 }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { z } from 'zod';
+import { z } from 'zod';
 import type { IndexedRecord, RecordConditions, RecordPage, RecordQuery } from '../../audit/index.ts';
 import { SECOND_MS } from '../../base/index.ts';
 import {
@@ -78,6 +78,21 @@ export function recordOperations() {
         const query = { ...conditionsOf(asked), afterIndex: after, limit: FOLLOW_LIMIT };
         const page = await waitForRecords(query, wait * SECOND_MS, parts);
         return { records: printed(page.records), next: page.next ?? after };
+      },
+    }),
+    operation({
+      id: 'audit.reindex',
+      method: 'post',
+      path: '/audit/reindex',
+      summary:
+        'Empties the search index, which is then filled anew from the log; the status says how far it is',
+      action: 'system',
+      input: z.strictObject({}),
+      output: z.object({ records: z.number() }),
+      status: 202,
+      async run(_input, { parts }) {
+        await parts.log.reindex();
+        return { records: (await parts.log.state()).records };
       },
     }),
   ];

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { DoctorCheck } from '../../app/index.ts';
-import { CommandFailed, listIn } from '../client.ts';
+import { asRecord, CommandFailed, listIn } from '../client.ts';
 import { plainJson, plainLines, table } from '../output.ts';
 import { withSession } from '../run-command.ts';
 import type { CommandContext, GlobalOptions } from '../session.ts';
@@ -44,6 +44,7 @@ export function addServiceCommands(program: Command, context: CommandContext): v
         const text = [
           `dockgate ${value.version}`,
           `access log: ${log}`,
+          ...logLines(asRecord(value.log)),
           '',
           table(['PREFIX', 'KIND', 'STATE', 'NOTE'], rows),
         ];
@@ -57,6 +58,22 @@ export function addServiceCommands(program: Command, context: CommandContext): v
     const { runDoctor } = await loadApp();
     printChecks(await runDoctor({ ...globals, ...options }, context.env), globals.json === true, context);
   });
+}
+
+/** How far the search index and the outlets are behind the log. */
+function logLines(log: Record<string, unknown>): readonly string[] {
+  const lag = Math.max(0, Number(log.records ?? 0) - Number(log.indexed ?? 0));
+  const outlets = listIn(log, 'outlets').map(
+    ({ name, kind, isHealthy, next, lag: behind, rejected, lastError }) => [
+      ...[name, kind, isHealthy ? 'healthy' : 'FAILING', next, behind, rejected, lastError],
+    ],
+  );
+  return [
+    `search index: ${lag === 0 ? 'up to date' : `${lag} of ${log.records} records behind`}`,
+    ...(outlets.length === 0
+      ? []
+      : ['', table(['OUTLET', 'KIND', 'STATE', 'NEXT', 'BEHIND', 'REJECTED', 'LAST ERROR'], outlets)]),
+  ];
 }
 
 /** Loaded when it is needed: it brings the whole server along, and most commands only speak to one. */

@@ -1,0 +1,9 @@
+/**
+ * Sends the records of the access log to receivers elsewhere: all, in order, each at least once, from a cursor that
+ * survives crashes. Entered by app/, which runs it in the housekeeping process.
+ */
+export type { OutletFormat } from './format.ts';
+export type { OutletOptions, Outlets } from './open-outlets.ts';
+export { openOutlets } from './open-outlets.ts';
+export type { OutletRecord, RecordSource } from './ports.ts';
+export type { OutletState } from './pump.ts';
