@@ -45,7 +45,7 @@ export function createElasticsearchReceiver(options: ElasticsearchOptions): Rece
 }
 
 /** Two lines a record, each ended. */
-export function printBulk(records: readonly OutletRecord[], index: string): string {
+function printBulk(records: readonly OutletRecord[], index: string): string {
   return records
     .map(({ record, index: leaf, line }) => {
       const action = JSON.stringify({ create: { _index: index, _id: record.id } });

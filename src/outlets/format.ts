@@ -4,8 +4,6 @@ import type { OutletRecord } from './ports.ts';
 /** `json`: the record as it is in the log. */
 export type OutletFormat = 'json' | 'cef' | 'ocsf';
 
-export const OUTLET_FORMATS: readonly OutletFormat[] = ['json', 'cef', 'ocsf'];
-
 /** One line of printable ASCII, whatever a caller put into the record: it begins no second line and no second event. */
 export function printRecord({ line, record }: OutletRecord, format: OutletFormat): string {
   switch (format) {

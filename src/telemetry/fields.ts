@@ -24,6 +24,7 @@ export const LOGGED_FIELDS: ReadonlySet<string> = new Set([
   'names',
   'node',
   'note',
+  'outlet',
   'path',
   'pendingLinks',
   'pid',

@@ -52,6 +52,7 @@ describe('the configuration', () => {
     assert.deepEqual(config.audit, {
       durability: 'disk',
       waitMsMax: 5000,
+      outlets: [],
       retention: { ageMs: undefined, bytesMax: undefined },
     });
     assert.equal(config.unmatched, 'block');
