@@ -20,6 +20,7 @@ const rooms = {
   store: ['base', 'oci', ...decisions, ...services],
   cluster: ['base', 'oci', ...decisions, 'auth', 'verdicts'],
   outlets: ['base', 'audit'],
+  ldap: ['base', 'auth'],
   tls: ['base'],
   telemetry: ['base'],
   config: ['base', 'oci', 'policy'],
@@ -75,6 +76,12 @@ module.exports = {
       severity: 'error',
       from: { path: '^src/', pathNot: '^src/api/' },
       to: { path: 'node_modules/express/' },
+    },
+    {
+      name: 'only-ldap-speaks-ldap',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/ldap/' },
+      to: { path: 'node_modules/ldapts/' },
     },
     {
       name: 'only-upstream-proxies',

@@ -1751,8 +1751,8 @@ export const GUARDS: readonly Guard[] = [
   {
     guard: 'with a second factor on, the password alone proves nothing',
     file: 'src/auth/sign-in.ts',
-    replace: 'if (user.secondFactor && !(await',
-    with: 'if (user.secondFactor && request.code !== undefined && !(await',
+    replace: 'return user.secondFactor !== undefined && !(await',
+    with: 'return user.secondFactor !== undefined && code !== undefined && !(await',
     tests: ['test/api/second-factor.test.ts'],
   },
   {
@@ -1789,5 +1789,47 @@ export const GUARDS: readonly Guard[] = [
     replace: "          .where('secret_hash', '=', oldHash)\n",
     with: '',
     tests: ['test/store/contracts.test.ts'],
+  },
+  {
+    guard: 'C-07: an empty password is no bind',
+    file: 'src/ldap/ldap-directory.ts',
+    replace: "if (password === '') return undefined;",
+    with: '',
+    tests: ['test/ldap/ldap-directory.test.ts'],
+  },
+  {
+    guard: 'no password before TLS',
+    file: 'src/ldap/ldap-directory.ts',
+    replace: 'if (!isTls) await client.startTLS(tls);',
+    with: '',
+    tests: ['test/ldap/ldap-directory.test.ts'],
+  },
+  {
+    guard: 'an LDAP name that two entries have is nobody',
+    file: 'src/ldap/ldap-directory.ts',
+    replace: 'if (searchEntries.length > 1) {',
+    with: 'if (searchEntries.length > 2) {',
+    tests: ['test/ldap/ldap-directory.test.ts'],
+  },
+  {
+    guard: 'T-23: a group that the directory no longer says is left',
+    file: 'src/store/external-accounts.ts',
+    replace: "await (wanted.length === 0 ? gone : gone.where('group_id', 'not in', wanted)).execute();",
+    with: 'void gone;',
+    tests: ['test/api/external.test.ts'],
+  },
+  {
+    guard: 'a local account is not handed to whoever has its name elsewhere',
+    file: 'src/auth/sign-in.ts',
+    replace: 'if (external && (!user || user.secretHash',
+    with: 'if (external && (!user || user || user.secretHash',
+    tests: ['test/api/external.test.ts'],
+  },
+  {
+    guard: 'C-15: a name that returns with another subject inherits nothing',
+    file: 'src/store/external-accounts.ts',
+    replace: "if (await findAccountByName(sql, 'user', name)) {",
+    with: "if (name === '') {",
+    tests: ['test/api/external.test.ts'],
   },
 ];

@@ -34,6 +34,7 @@ import { measuredAudit, measuredScanner } from './measured.ts';
 import { hostsOf } from './names.ts';
 import type { NodeConfig } from './node-config.ts';
 import { openBreached } from './open-breached.ts';
+import { openLdap } from './open-ldap.ts';
 import { openMemory } from './open-memory.ts';
 import { openScanners } from './open-scanners.ts';
 import { openSources } from './open-sources.ts';
@@ -153,6 +154,7 @@ export async function openHouse(
       sessionKey: await readSharedKey(paths.sessionKey),
       secretsKey: await readSharedKey(paths.secretsKey),
       breached,
+      external: openLdap(config, base),
       ...{ changes, audit, content, sources, metrics },
     },
   );

@@ -16,6 +16,7 @@ import {
   createTokenIssuer,
   createWorkloadSignIn,
   DEFAULT_PASSWORD_HASH_OPTIONS,
+  type External,
   type Identity,
   openKeyRing,
 } from '../auth/index.ts';
@@ -64,6 +65,7 @@ export interface SurfaceParts {
   /** Seals what is kept in SQL; the same in every process. */
   readonly secretsKey: Uint8Array;
   readonly breached: BreachedPasswords | undefined;
+  readonly external: External | undefined;
   readonly content: Content;
   readonly sources: Sources;
   readonly metrics: Metrics;
@@ -124,6 +126,7 @@ export function createSurfaces(
   const authenticator = createAuthenticator({
     secondFactor,
     ...(config.workloads.length === 0 ? {} : { workload }),
+    external: parts.external,
     accounts,
     directory,
     attempts: parts.attempts,

@@ -15,6 +15,7 @@ import { measuredAudit } from './measured.ts';
 import { certificateNamesOf, hostsOf } from './names.ts';
 import type { NodeConfig } from './node-config.ts';
 import { openBreached } from './open-breached.ts';
+import { openLdap } from './open-ldap.ts';
 import { openMemory } from './open-memory.ts';
 import { scannerNames } from './open-scanners.ts';
 import { openSources } from './open-sources.ts';
@@ -80,6 +81,7 @@ await runChild(async ({ config, version, name }, closing) => {
       sessionKey: await readSharedKey(paths.sessionKey),
       secretsKey: await readSharedKey(paths.secretsKey),
       breached,
+      external: openLdap(config, { logger }),
       ...{ linkWrites, changes, audit, content, sources, metrics, clock, random, logger },
     },
   );

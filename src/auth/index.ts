@@ -23,6 +23,12 @@ export type {
 export type { Directory, DirectoryOptions, DirectoryParts } from './directory.ts';
 export { createDirectory } from './directory.ts';
 export { expiryWarning } from './expiry.ts';
+export type {
+  ExternalDirectory,
+  ExternalPerson,
+  ExternalSignIn,
+} from './external-ports.ts';
+export { externalHash } from './external-ports.ts';
 export type { Identity, IdentityVia } from './identity.ts';
 export { ANONYMOUS_IDENTITY, LOCAL_IDENTITY } from './identity.ts';
 export type { FetchDocument } from './issuer-keys.ts';
@@ -67,7 +73,7 @@ export {
   newPersonalSecret,
   newRobotSecret,
 } from './secrets.ts';
-export type { SignInParts, SignInRequest } from './sign-in.ts';
+export type { External, SignInParts, SignInRequest } from './sign-in.ts';
 export type { TokenClaims } from './token-claims.ts';
 export type {
   IssuedToken,

@@ -9,6 +9,7 @@ import type {
   Rotation,
   SecondFactorWrites,
 } from './credential-ports.ts';
+import type { ExternalSignIn } from './external-ports.ts';
 
 /** A user or robot as kept. */
 export interface Account {
@@ -21,7 +22,7 @@ export interface Account {
   /** Tokens issued before this instant are dead (password change, revocation, disable). */
   readonly notBeforeMs: number;
   readonly createdAtMs: number;
-  /** Robots only. */
+  /** Of a robot, or of a person whom another directory must prove again. */
   readonly expiresAtMs?: number;
   /** Users only: present when a password alone is not enough. */
   readonly secondFactor?: KeptFactor;
@@ -113,13 +114,24 @@ export type AccessStep =
 /** Every grant of the role on the pattern to the subject. */
 export type GrantPlace = Pick<NewGrant, 'role' | 'pattern' | 'subject'>;
 
+/** Port, implemented by `store/`. */
+export interface ExternalWrites {
+  /**
+   * Finds the account of the person, or makes it; puts it into the groups of the same names that there are here, and
+   * takes it out of those that the directory no longer says. Groups it was put into here are left alone.
+   *
+   * @throws {StoreConflict} `taken`: the name belongs to an account that is not of this person.
+   */
+  signInExternal(signIn: ExternalSignIn): Promise<Account>;
+}
+
 /**
  * Port, implemented by `store/`; in a worker a proxy that sends the call to the process that writes. Resolves after
  * COMMIT and after every live process of the node has dropped what it held.
  *
  * @throws {StoreConflict} the name is taken, the last admin would go, or a name that is referred to is unknown.
  */
-export interface AccountWrites extends PersonalTokenWrites, SecondFactorWrites {
+export interface AccountWrites extends PersonalTokenWrites, SecondFactorWrites, ExternalWrites {
   addAccount(account: Account): Promise<void>;
   /** Also raises notBeforeMs, so that tokens of the old secret die. */
   setSecret(id: string, secretHash: string, notBeforeMs: number): Promise<void>;

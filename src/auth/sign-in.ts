@@ -1,8 +1,10 @@
-import { type Changes, createSingleFlight, type Random } from '../base/index.ts';
+import { type Changes, createSingleFlight, newId, type Random } from '../base/index.ts';
+import { refuse } from '../oci/index.ts';
 import { type Authentication, notAccepted, tooManyAttempts, unproved } from './authentication.ts';
 import type { Directory } from './directory.ts';
+import { type ExternalDirectory, externalHash } from './external-ports.ts';
 import { parseAccountName } from './names.ts';
-import type { PasswordHasher } from './password-hash.ts';
+import { PASSWORD_BYTES_MAX, type PasswordHasher } from './password-hash.ts';
 import type { Account, AccountWrites } from './ports.ts';
 import { createRememberedPasswords } from './remembered.ts';
 import type { SecondFactor } from './second-factor.ts';
@@ -11,7 +13,9 @@ import { isPersonalSecret, isRobotSecret } from './secrets.ts';
 import { isJwt, type WorkloadSignIn } from './workload.ts';
 
 export interface SignInParts extends SecretSignInParts {
-  readonly accounts: SecretSignInParts['accounts'] & Pick<AccountWrites, 'replaceHash'>;
+  readonly accounts: SecretSignInParts['accounts'] & Pick<AccountWrites, 'replaceHash' | 'signInExternal'>;
+  /** Absent where none is configured. */
+  readonly external?: External | undefined;
   readonly directory: Pick<Directory, 'accessOf' | 'isLive'>;
   readonly secondFactor: Pick<SecondFactor, 'takes'>;
   readonly hasher: Pick<PasswordHasher, 'verify' | 'hash' | 'needsRehash'>;
@@ -19,6 +23,12 @@ export interface SignInParts extends SecretSignInParts {
   readonly random: Random;
   /** Absent: no issuer of workload tokens is configured. */
   readonly workload?: WorkloadSignIn | undefined;
+}
+
+/** Another directory of people, and how long its word about somebody counts. */
+export interface External {
+  readonly directory: ExternalDirectory;
+  readonly lifetimeMs: number;
 }
 
 export interface SignInRequest {
@@ -44,7 +54,7 @@ const NO_NAME = '?';
  * begin so. A robot and a user can therefore have the same name, and no prefix is needed in names.
  */
 export function createSignIn(parts: SignInParts): SignIn {
-  const { accounts, directory, attempts, hasher, clock, logger } = parts;
+  const { accounts, directory, attempts, hasher, clock, logger, external } = parts;
   const remembered = createRememberedPasswords(parts);
   const bySecret = createSecretSignIn(parts);
   const singleFlight = createSingleFlight<Authentication>();
@@ -57,6 +67,10 @@ export function createSignIn(parts: SignInParts): SignIn {
   ): Promise<Authentication> {
     await attempts.failed(account, source);
     return notAccepted(reason, name);
+  }
+
+  async function lacksCode(user: Account, code: string | undefined): Promise<boolean> {
+    return user.secondFactor !== undefined && !(await parts.secondFactor.takes(user, code ?? ''));
   }
 
   /** Not waited for: the password is right whatever becomes of it, and the next sign-in tries again. */
@@ -80,6 +94,9 @@ export function createSignIn(parts: SignInParts): SignIn {
     if (delayMs > 0) return tooManyAttempts(delayMs, name);
     const provedAtMs = clock.nowMs();
     const user = await accounts.findAccountByName('user', name);
+    if (external && (!user || user.secretHash === externalHash(external.directory.name))) {
+      return signInExternally(external, request, name, place);
+    }
     // Also for a name that nobody has: the answer must not come sooner than for one that somebody has.
     const outcome = await hasher.verify(secret, user?.secretHash);
     if (typeof outcome !== 'string') return unproved(outcome, 'limit.hashing', name);
@@ -89,7 +106,7 @@ export function createSignIn(parts: SignInParts): SignIn {
     // The password may have been changed while it was being checked, and others may wait for this very answer.
     const { notBeforeMs } = await directory.accessOf(user);
     if (notBeforeMs !== user.notBeforeMs) return notAccepted('sign-in.changed', name);
-    if (user.secondFactor && !(await parts.secondFactor.takes(user, request.code ?? ''))) {
+    if (await lacksCode(user, request.code)) {
       return fail(name, source, 'sign-in.second-factor', name);
     }
     await attempts.succeeded(name, source);
@@ -99,6 +116,54 @@ export function createSignIn(parts: SignInParts): SignIn {
     if (user.secondFactor) return result;
     remembered.remember(place, { principal: result.identity.principal, notBeforeMs });
     return result;
+  }
+
+  /** People of another directory: it checks the password, and each right one renews account and groups here. */
+  async function signInExternally(
+    { directory: other, lifetimeMs }: External,
+    { secret, source, code }: SignInRequest,
+    name: string,
+    place: string,
+  ): Promise<Authentication> {
+    const nowMs = clock.nowMs();
+    const person =
+      Buffer.byteLength(secret) > PASSWORD_BYTES_MAX ? undefined : await ask(other, name, secret);
+    if (person === 'away') {
+      const message = 'dockgate: the directory that knows your password does not answer, try again';
+      return unproved(refuse('UNAVAILABLE', message), 'sign-in.directory', name);
+    }
+    if (!person) return fail(name, source, 'sign-in.password', name);
+    const signIn = { ...person, provider: other.name, name, newId: newId(parts.random), nowMs };
+    const user = await accounts
+      .signInExternal({ ...signIn, expiresAtMs: nowMs + lifetimeMs })
+      .catch((cause: unknown) => {
+        logger.warn('a person of another directory has no account here', {
+          note: name,
+          cause: String(cause),
+        });
+        return undefined;
+      });
+    if (!user) return notAccepted('sign-in.name-taken', name);
+    if (!(await directory.isLive(user))) return fail(name, source, 'sign-in.inactive', name);
+    if (await lacksCode(user, code)) {
+      return fail(name, source, 'sign-in.second-factor', name);
+    }
+    await attempts.succeeded(name, source);
+    const result = proved(user, nowMs);
+    const { notBeforeMs } = user;
+    if (!user.secondFactor) {
+      remembered.remember(place, { principal: result.identity.principal, notBeforeMs });
+    }
+    return result;
+  }
+
+  async function ask(other: ExternalDirectory, name: string, secret: string) {
+    try {
+      return await other.prove(name, secret);
+    } catch (cause) {
+      logger.error('the other directory of people does not answer', { note: name }, cause);
+      return 'away';
+    }
   }
 
   async function findRemembered(place: string): Promise<Authentication | undefined> {

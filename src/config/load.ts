@@ -5,6 +5,7 @@ import { DAY_MS, SECOND_MS, StartError } from '../base/index.ts';
 import { type Policy, parsePolicyDocument } from '../policy/index.ts';
 import { readConfigFile } from './files.ts';
 import { type ConfigOptions, type Environment, layEnvironment, layOptions } from './layers.ts';
+import { type LdapConfig, ldapProblems, toLdap } from './ldap.ts';
 import { type OutletConfig, outletProblems, toOutlet } from './outlets.ts';
 import { readAddressPort, type Settings, schema } from './schema.ts';
 import { createSecrets, exclusive, type Problem, type Secrets } from './secrets.ts';
@@ -29,6 +30,7 @@ export interface Config
   readonly adminPassword: string | undefined;
   readonly upstreams: readonly UpstreamConfig[];
   readonly redis: RedisConfig | undefined;
+  readonly ldap: LdapConfig | undefined;
   /** The SQLite file. */
   readonly databasePath: string;
   readonly workloads: readonly WorkloadConfig[];
@@ -149,6 +151,7 @@ function refuseContradictions(tree: Tree, settings: Settings): void {
     ...exclusive(settings.redis, ['redis'], 'password'),
     ...outletProblems(settings.audit.outlets),
     ...settings.upstreams.flatMap((upstream, index) => upstreamProblems(settings, upstream, index)),
+    ...ldapProblems(settings),
   ];
   const redis = settings.redis;
   if (redis.url === undefined && (redis.username ?? redis.password ?? redis.passwordFile) !== undefined) {
@@ -191,6 +194,7 @@ async function toConfig(
       settings.upstreams.map((upstream, index) => toUpstream(upstream, index, secrets, source)),
     ),
     redis: await toRedis(settings.redis, secrets),
+    ldap: await toLdap(settings, secrets, directory),
     databasePath: database === undefined ? join(dataDirectory, 'dockgate.db') : resolve(directory, database),
     workloads: settings.workloads.map((workload) => ({
       issuer: workload.issuer,

@@ -26,6 +26,8 @@ const secret = {
   ...text('text (quote it if it looks like a number)', (value) => value !== ''),
   isSecret: true,
 };
+const nonEmpty = (value: string) => value !== '';
+const isAttribute = (value: string) => /^[A-Za-z][A-Za-z0-9-]{0,63}$/.test(value);
 const fileOf = (key: string) =>
   optionalSetting({ doc: `A file that holds \`${key}\`; one of the two.`, ...path });
 
@@ -295,6 +297,58 @@ export const schema = section('', {
     breachedPasswordsFile: optionalSetting({
       doc: 'An ordered list of SHA-1 hashes of breached passwords, as Have I Been Pwned offers it: none of them can be set.',
       ...path,
+    }),
+  }),
+  ldap: section('A directory that checks the passwords of people, by TLS always.', {
+    url: optionalSetting({
+      doc: 'Where it listens; with ldap://, StartTLS comes before anything else. Without it, people are local.',
+      ...text('ldaps://host[:port] or ldap://host[:port]', (value) =>
+        isServerUrl(value, ['ldap:', 'ldaps:']),
+      ),
+    }),
+    caFile: optionalSetting({ doc: "Authorities (PEM) in place of the system's.", ...path }),
+    bindDn: optionalSetting({ doc: 'Who searches for people and groups.', ...text('a DN', nonEmpty) }),
+    bindPassword: optionalSetting({ doc: 'Its password.', ...secret }),
+    bindPasswordFile: fileOf('bindPassword'),
+    userBase: optionalSetting({ doc: 'Below it people are.', ...text('a DN', nonEmpty) }),
+    userAttribute: setting({
+      doc: 'Holds the name that is typed.',
+      ...text('an attribute', isAttribute),
+      default: 'uid',
+    }),
+    userFilter: setting({
+      doc: 'Who may sign in; leave out here who is disabled.',
+      ...text('an LDAP filter in parentheses', (value) => /^\(.+\)$/.test(value)),
+      default: '(objectClass=person)',
+    }),
+    subjectAttribute: setting({
+      doc: 'Names a person for ever: entryUUID, or objectGUID with Active Directory.',
+      ...text('an attribute', isAttribute),
+      default: 'entryUUID',
+    }),
+    groupBase: optionalSetting({
+      doc: 'Below it groups are; members are put into groups of the same names here.',
+      ...text('a DN', nonEmpty),
+    }),
+    groupAttribute: setting({
+      doc: "Holds a group's name.",
+      ...text('an attribute', isAttribute),
+      default: 'cn',
+    }),
+    memberAttribute: setting({
+      doc: "Holds the DNs of a group's members.",
+      ...text('an attribute', isAttribute),
+      default: 'member',
+    }),
+    timeout: setting({
+      doc: 'Longest wait for each answer.',
+      ...duration(SECOND_MS, MINUTE_MS),
+      default: '5s',
+    }),
+    lifetime: setting({
+      doc: 'So long after a sign-in the account, its sessions, tokens and groups count without another one.',
+      ...duration(5 * MINUTE_MS, 30 * DAY_MS),
+      default: '24h',
     }),
   }),
   audit: section('The access log.', {

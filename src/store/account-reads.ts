@@ -16,10 +16,7 @@ import { snapshot } from './transactions.ts';
 export function createAccountReads(sql: MainSql): AccountReads {
   return {
     findAccountByName: (kind, name) => findAccountByName(sql, kind, name),
-    async findAccountById(id) {
-      const row = await sql.selectFrom('accounts').selectAll().where('id', '=', id).executeTakeFirst();
-      return row && toAccount(row);
-    },
+    findAccountById: (id) => findAccountById(sql, id),
     // The account and its grants in one snapshot: never the grants of before with the account of after.
     readAccess: (principal) => snapshot(sql, (now) => readAccess(now, principal)),
     findRefreshToken: (id) => findRefreshToken(sql, id),
@@ -49,6 +46,11 @@ export function createAccountReads(sql: MainSql): AccountReads {
       return (await selectGrants(sql).execute()).map(toGrant);
     },
   };
+}
+
+export async function findAccountById(sql: MainSql, id: string): Promise<Account | undefined> {
+  const row = await sql.selectFrom('accounts').selectAll().where('id', '=', id).executeTakeFirst();
+  return row && toAccount(row);
 }
 
 /** Names are found as they are written; they are unique whatever their case, so nothing else can be meant. */

@@ -3,6 +3,7 @@ import type { Clock, Random } from '../base/index.ts';
 import { addAccount, getAccount, killTokens, removeAccount, setDisabled } from './account-rows.ts';
 import { applySteps } from './apply-steps.ts';
 import { giveGrant, takeGrant } from './delegated-grants.ts';
+import { refuseExternal, signInExternal } from './external-accounts.ts';
 import { addGrant, removeGrant } from './grant-writes.ts';
 import { addGroup, joinGroup, leaveGroup, removeGroup } from './group-writes.ts';
 import { keepingAnAdmin } from './last-admin.ts';
@@ -48,8 +49,15 @@ export function createAccountWrites({ write, clock, random }: AccountWritesParts
     addAccount: (account) => ofAccount(account.id, (sql) => addAccount(sql, account)),
     setSecret: (id, secretHash, notBeforeMs) =>
       ofAccount(id, async (sql) => {
+        await refuseExternal(sql, id);
         await killTokens(sql, id, notBeforeMs);
         await sql.updateTable('accounts').set(rotated('', { secretHash })).where('id', '=', id).execute();
+      }),
+    signInExternal: (signIn) =>
+      write(async (sql, changed) => {
+        const account = await signInExternal(sql, signIn, (one) => addAccount(sql, one));
+        changed('access', account.id);
+        return account;
       }),
     // What others hold of the account stays true: it is the same password.
     replaceHash: (id, oldHash, newHash) =>

@@ -26,7 +26,8 @@ export async function joinGroup(sql: MainSql, group: string, userName: string): 
   await sql
     .insertInto('group_members')
     .values(member)
-    .onConflict((conflict) => conflict.doNothing())
+    // What is said here stays, whatever a directory says.
+    .onConflict((conflict) => conflict.columns(['group_id', 'account_id']).doUpdateSet({ provider: null }))
     .execute();
 }
 

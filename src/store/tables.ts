@@ -53,6 +53,14 @@ interface GroupsTable {
 interface GroupMembersTable {
   group_id: string;
   account_id: string;
+  /** The directory that says so; null where it was said here. */
+  provider: string | null;
+}
+
+interface ExternalIdentitiesTable {
+  provider: string;
+  subject: string;
+  account_id: string;
 }
 
 interface RolesTable {
@@ -254,6 +262,7 @@ export interface MainTables {
   refresh_tokens: RefreshTokensTable;
   personal_tokens: PersonalTokensTable;
   recovery_codes: RecoveryCodesTable;
+  external_identities: ExternalIdentitiesTable;
   manifests: ManifestsTable;
   manifest_blobs: ManifestBlobsTable;
   repository_manifests: RepositoryManifestsTable;

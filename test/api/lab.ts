@@ -14,6 +14,7 @@ import {
   createSecondFactor,
   createTokenIssuer,
   DEFAULT_REFRESH_OPTIONS,
+  type External,
   ensureTokenKey,
   hashSecret,
   type Identity,
@@ -72,7 +73,7 @@ export type ApiLab = Awaited<ReturnType<typeof openApiLab>>;
 const MIRRORED = new Map<string, Repository>([['plain', repositoryOf('team/app')]]);
 
 /** The API over the real store, the real auth room and real verdicts; only the log and the registries are doubles. */
-export async function openApiLab(fixed?: Identity) {
+export async function openApiLab(fixed?: Identity, external?: External) {
   const folder = mkdtempSync(join(tmpdir(), 'dockgate-api-'));
   const clock = createManualClock();
   const random = systemRandom;
@@ -107,6 +108,7 @@ export async function openApiLab(fixed?: Identity) {
   const seal = createSeal(random.bytes(32), base);
   const secondFactor = createSecondFactor({ accounts, seal, ...base });
   const authenticator = createAuthenticator({
+    external,
     secondFactor,
     accounts,
     directory,

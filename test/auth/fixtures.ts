@@ -113,6 +113,9 @@ function createAccounts(parts: { readonly changes: ReturnType<typeof createLocal
       const token = refreshTokens.get(id);
       if (token) refreshTokens.set(id, { ...token, lastUsedAtMs: use.atMs, lastUsedFrom: use.from });
     },
+    async signInExternal(): Promise<Account> {
+      throw new Error('no other directory');
+    },
     async replaceHash(id: string, oldHash: string, secretHash: string) {
       const account = accounts.get(id);
       if (account?.secretHash === oldHash) accounts.set(id, { ...account, secretHash });

@@ -227,6 +227,20 @@ const SECOND_FACTORS: Migration = {
   ],
 };
 
+const EXTERNAL_PEOPLE: Migration = {
+  name: 'people of other directories',
+  statements: [
+    'alter table group_members add column provider text',
+    `create table external_identities (
+      provider text not null,
+      subject text not null,
+      account_id text not null references accounts (id) on delete cascade,
+      primary key (provider, subject)
+    ) strict, without rowid`,
+    'create index external_identities_by_account on external_identities (account_id)',
+  ],
+};
+
 export const MAIN_MIGRATIONS: readonly Migration[] = [
   // One a line, in the order in which they came.
   ACCOUNTS,
@@ -236,4 +250,5 @@ export const MAIN_MIGRATIONS: readonly Migration[] = [
   PERSONAL_TOKENS,
   POLICY_FACTS,
   SECOND_FACTORS,
+  EXTERNAL_PEOPLE,
 ];
