@@ -604,6 +604,48 @@ export const GUARDS: readonly Guard[] = [
     with: 'const lookup = options ?',
     tests: ['test/clients/workload.test.ts'],
   },
+  {
+    guard: 'a client certificate that the handshake did not believe refuses',
+    file: 'src/auth/shown-certificate.ts',
+    replace: 'if (!socket.authorized) return',
+    with: 'if (socket.destroyed) return',
+    tests: ['test/clients/client-certificates.test.ts'],
+  },
+  {
+    guard: 'a client certificate was issued to sign in with',
+    file: 'src/auth/shown-certificate.ts',
+    replace: 'certificate.keyUsage?.includes(CLIENT_AUTH) ? undefined',
+    with: 'certificate.serialNumber ? undefined',
+    tests: ['test/clients/client-certificates.test.ts'],
+  },
+  {
+    guard: 'the account of a client certificate is active',
+    file: 'src/auth/client-certificates.ts',
+    replace: 'if (!(await parts.directory.isLive(account))) return',
+    with: "if (account.name === '') return",
+    tests: ['test/clients/client-certificates.test.ts'],
+  },
+  {
+    guard: 'a second factor is needed',
+    file: 'src/auth/client-certificates.ts',
+    replace: "if (!owner) return refused('missing');",
+    with: 'if (!owner) return proved;',
+    tests: ['test/clients/client-certificates.test.ts'],
+  },
+  {
+    guard: 'a second factor is of the same account',
+    file: 'src/auth/client-certificates.ts',
+    replace: 'owner.principal.id === proved.identity.principal.id ?',
+    with: 'owner.principal.id.length > 0 ?',
+    tests: ['test/clients/client-certificates.test.ts'],
+  },
+  {
+    guard: 'a second factor signs in nobody alone',
+    file: 'src/auth/client-certificates.ts',
+    replace: "return use === 'alone' && owner ?",
+    with: 'return owner ?',
+    tests: ['test/clients/client-certificates.test.ts'],
+  },
   // Policy
   {
     guard: 'a repository without policy is refused',

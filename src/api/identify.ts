@@ -1,5 +1,5 @@
 import type { Request } from 'express';
-import { type Authentication, authorizationOf, type Identity } from '../auth/index.ts';
+import { type Authentication, authorizationOf, certificateOf, type Identity } from '../auth/index.ts';
 import { sourceOf } from '../limits/index.ts';
 import { ApiProblem } from './operation.ts';
 import type { ApiParts } from './parts.ts';
@@ -26,9 +26,15 @@ export function createIdentify(
     const { authorization } = header;
     if (authorization === undefined) return refused(401, 'sign-in.needed', 'sign in first: dockgate login');
     const source = sourceOf(peerAddress(request));
+    const certificate = certificateOf(request.socket);
     const proved = /^bearer /i.test(authorization)
-      ? await parts.authenticator.refresh({ token: authorization.replace(/^bearer +/i, ''), service, source })
-      : await parts.authenticator.authenticate({ authorization, source });
+      ? await parts.authenticator.refresh({
+          token: authorization.replace(/^bearer +/i, ''),
+          service,
+          source,
+          certificate,
+        })
+      : await parts.authenticator.authenticate({ authorization, source, certificate });
     return proved.ok ? { ok: true, identity: proved.identity } : unproved(proved);
   };
 }

@@ -1,5 +1,5 @@
 import type { Request, RequestHandler } from 'express';
-import { type Authentication, authorizationOf, type Identity } from '../auth/index.ts';
+import { type Authentication, authorizationOf, certificateOf, type Identity } from '../auth/index.ts';
 import { sourceOf } from '../limits/index.ts';
 import { errorBody, parseRepository, type Refusal, refuse } from '../oci/index.ts';
 import { parseScopes, printScope, type Scope } from '../roles/index.ts';
@@ -75,7 +75,11 @@ async function proveHeader(request: Request, parts: ApiParts): Promise<Authentic
     return { ok: false, refusal, reason: 'token.kind' };
   }
   const source = sourceOf(peerAddress(request));
-  return parts.authenticator.authenticate({ authorization: header.authorization, source });
+  return parts.authenticator.authenticate({
+    authorization: header.authorization,
+    source,
+    certificate: certificateOf(request.socket),
+  });
 }
 
 /** Fields of the form, each with all its values: containers/image repeats `scope`. */
@@ -96,6 +100,7 @@ async function proveForm(
   request: Request,
   { options, parts }: Pick<TokenExchange, 'options' | 'parts'>,
 ): Promise<Authentication> {
+  const certificate = certificateOf(request.socket);
   const source = sourceOf(peerAddress(request));
   const grantType = form.get('grant_type');
   if (grantType === 'password') {
@@ -103,16 +108,22 @@ async function proveForm(
       name: form.get('username') ?? '',
       secret: form.get('password') ?? '',
       source,
+      certificate,
       ...(form.has('otp') ? { code: form.get('otp') ?? '' } : {}),
     });
   }
   if (grantType === 'refresh_token') {
     const token = form.get('refresh_token') ?? '';
-    return parts.authenticator.refresh({ token, service: options.service, source });
+    return parts.authenticator.refresh({ token, service: options.service, source, certificate });
   }
   // A workload's token in exchange for ours; it says itself who it is.
   if (grantType === TOKEN_EXCHANGE) {
-    return parts.authenticator.signIn({ name: 'workload', secret: form.get('subject_token') ?? '', source });
+    return parts.authenticator.signIn({
+      name: 'workload',
+      secret: form.get('subject_token') ?? '',
+      source,
+      certificate,
+    });
   }
   const refusal = refuse('UNSUPPORTED', 'dockgate: grant_type must be password or refresh_token', {
     status: 400,

@@ -8,6 +8,7 @@ import {
   type Attempts,
   type BreachedPasswords,
   createAuthenticator,
+  createClientCertificates,
   createDirectory,
   createPasswordHasher,
   createRefreshTokens,
@@ -127,6 +128,11 @@ export function createSurfaces(
     secondFactor,
     ...(config.workloads.length === 0 ? {} : { workload }),
     external: parts.external,
+    ...(config.clientCertificates
+      ? {
+          certificates: createClientCertificates(config.clientCertificates, { accounts, directory, clock }),
+        }
+      : {}),
     accounts,
     directory,
     attempts: parts.attempts,

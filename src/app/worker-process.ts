@@ -7,7 +7,7 @@ import { type LinkWrites, openContent } from '../content/index.ts';
 import { createListener, type Listener } from '../gateway/index.ts';
 import { openStoreReads } from '../store/index.ts';
 import { createLogger, createMetrics, type MetricsHub } from '../telemetry/index.ts';
-import { openTls } from '../tls/index.ts';
+import { openClientAuthorities, openTls } from '../tls/index.ts';
 import type { FactWrites } from '../verdicts/index.ts';
 import { attemptOptions } from './attempt-options.ts';
 import { combine } from './combine.ts';
@@ -92,11 +92,20 @@ await runChild(async ({ config, version, name }, closing) => {
     { clock, random, logger },
   );
   closing.defer(() => tls.close());
+  const clients = config.clientCertificates
+    ? await openClientAuthorities(config.clientCertificates, { logger })
+    : undefined;
+  closing.defer(() => clients?.close());
+  const context = () => ({ ...tls.context(), ...clients?.context() });
   const listener = createListener(
-    { tls: tls.context(), ...config.limits },
+    { tls: context(), asksForCertificates: clients !== undefined, ...config.limits },
     { gateway: surfaces.gateway, others: surfaces.api(), audit, random, logger },
   );
-  tls.onReload((context) => listener.renew(context));
+  tls.onReload(() => listener.renew(context()));
+  clients?.onReload(() => {
+    listener.renew(context());
+    listener.forgetCertificates();
+  });
   metrics.observeServer(listener.server);
   const hub = remotePart<Pick<MetricsHub, 'report'>>(rpc, 'metrics');
   const report = setInterval(() => {

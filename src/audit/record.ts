@@ -7,6 +7,7 @@ export type Via =
   | 'robot'
   | 'personal-token'
   | 'workload'
+  | 'certificate'
   | 'socket';
 
 /**

@@ -33,6 +33,7 @@ const PRINCIPAL = object('Who asked, once proved.', ['kind', 'id', 'name', 'via'
       'robot',
       'personal-token',
       'workload',
+      'certificate',
       'socket',
     ] satisfies readonly Via[],
   }),

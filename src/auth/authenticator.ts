@@ -1,13 +1,22 @@
 import { type Authentication, notAccepted } from './authentication.ts';
 import { parseAuthorization } from './authorization.ts';
+import type { ClientCertificates } from './client-certificates.ts';
 import { ANONYMOUS_IDENTITY } from './identity.ts';
 import type { RefreshTokens } from './refresh-tokens.ts';
+import type { ShownCertificate } from './shown-certificate.ts';
 import { createSignIn, type SignInParts, type SignInRequest } from './sign-in.ts';
 import type { TokenIssuer } from './tokens.ts';
 
 export interface AuthenticatorParts extends SignInParts {
   readonly tokens: Pick<TokenIssuer, 'verify'>;
   readonly refreshTokens: Pick<RefreshTokens, 'check'>;
+  /** Absent: no client certificates are asked for. */
+  readonly certificates?: ClientCertificates | undefined;
+}
+
+/** A certificate stands beside every way to prove oneself. */
+interface WithCertificate {
+  readonly certificate?: ShownCertificate | undefined;
 }
 
 /** Proves who asks. Every way ends at the account as it is now, so that revoking stops the next request. */
@@ -16,20 +25,24 @@ export interface Authenticator {
    * For any request: no header is anonymous, Basic a user's password or a robot's secret, Bearer an access token.
    * An access token is never counted as an attempt to sign in, so no limit can lock out one that works.
    */
-  authenticate(request: {
-    /** As `authorizationOf` gives it. */
-    readonly authorization: string | undefined;
-    /** Where from, as `sourceOf` gives it. */
-    readonly source: string;
-  }): Promise<Authentication>;
+  authenticate(
+    request: {
+      /** As `authorizationOf` gives it. */
+      readonly authorization: string | undefined;
+      /** Where from, as `sourceOf` gives it. */
+      readonly source: string;
+    } & WithCertificate,
+  ): Promise<Authentication>;
   /** For the token endpoint's `grant_type=password`, and for sign-in forms. */
-  signIn(request: SignInRequest): Promise<Authentication>;
+  signIn(request: SignInRequest & WithCertificate): Promise<Authentication>;
   /** For `grant_type=refresh_token`. */
-  refresh(request: {
-    readonly token: string;
-    readonly service: string;
-    readonly source: string;
-  }): Promise<Authentication>;
+  refresh(
+    request: {
+      readonly token: string;
+      readonly service: string;
+      readonly source: string;
+    } & WithCertificate,
+  ): Promise<Authentication>;
   close(): void;
 }
 
@@ -47,19 +60,29 @@ export function createAuthenticator(parts: AuthenticatorParts): Authenticator {
     return { ok: true, identity: { principal, via: 'token', tokenId, provedAtMs, scopes, ...by } };
   }
 
+  async function checkHeader(authorization: string | undefined, source: string): Promise<Authentication> {
+    if (authorization === undefined) return { ok: true, identity: ANONYMOUS_IDENTITY };
+    const credential = parseAuthorization(authorization);
+    if (!credential) return notAccepted('authorization.malformed');
+    if (credential.kind === 'bearer') return checkBearer(credential.token);
+    return signIn.signIn({ name: credential.name, secret: credential.secret, source });
+  }
+
+  function beside(
+    { certificate }: WithCertificate,
+    prove: () => Promise<Authentication>,
+  ): Promise<Authentication> {
+    return parts.certificates ? parts.certificates.withCertificate(certificate, prove) : prove();
+  }
+
   return {
-    async authenticate({ authorization, source }) {
-      if (authorization === undefined) return { ok: true, identity: ANONYMOUS_IDENTITY };
-      const credential = parseAuthorization(authorization);
-      if (!credential) return notAccepted('authorization.malformed');
-      if (credential.kind === 'bearer') return checkBearer(credential.token);
-      return signIn.signIn({ name: credential.name, secret: credential.secret, source });
-    },
-    signIn: (request) => signIn.signIn(request),
-    async refresh(request) {
-      const check = await refreshTokens.check(request);
-      return check.ok ? check : notAccepted(`refresh-token.${check.cause}`);
-    },
+    authenticate: (request) => beside(request, () => checkHeader(request.authorization, request.source)),
+    signIn: (request) => beside(request, () => signIn.signIn(request)),
+    refresh: (request) =>
+      beside(request, async () => {
+        const check = await refreshTokens.check(request);
+        return check.ok ? check : notAccepted(`refresh-token.${check.cause}`);
+      }),
     close: () => signIn.close(),
   };
 }

@@ -9,6 +9,7 @@ export type IdentityVia =
   | 'robot'
   | 'personal-token'
   | 'workload'
+  | 'certificate'
   | 'socket';
 
 /** Who asks, proved just now. */

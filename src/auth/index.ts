@@ -7,6 +7,8 @@ export type { AuthorizationHeader, Credential } from './authorization.ts';
 export { authorizationOf, parseAuthorization } from './authorization.ts';
 export type { BreachedPasswords } from './breached.ts';
 export { openBreachedPasswords } from './breached.ts';
+export type { CertificateRule, ClientCertificatesOptions } from './client-certificates.ts';
+export { createClientCertificates } from './client-certificates.ts';
 export type {
   FactorConfirmation,
   KeptFactor,
@@ -73,6 +75,8 @@ export {
   newPersonalSecret,
   newRobotSecret,
 } from './secrets.ts';
+export type { ShownCertificate } from './shown-certificate.ts';
+export { certificateOf, forgetCertificate } from './shown-certificate.ts';
 export type { External, SignInParts, SignInRequest } from './sign-in.ts';
 export type { TokenClaims } from './token-claims.ts';
 export type {

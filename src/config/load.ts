@@ -34,6 +34,8 @@ export interface Config
   /** The SQLite file. */
   readonly databasePath: string;
   readonly workloads: readonly WorkloadConfig[];
+  /** Absent: no certificates are asked for. */
+  readonly clientCertificates: ClientCertificatesConfig | undefined;
   readonly token: { readonly lifetimeSeconds: number; readonly refreshUnusedMsMax: number };
   readonly signIn: {
     readonly freeCount: number;
@@ -49,6 +51,13 @@ export interface Config
   readonly inspector: InspectorConfig;
   readonly limits: LimitsConfig;
   readonly policies: readonly Policy[];
+}
+
+export interface ClientCertificatesConfig {
+  readonly caFile: string;
+  readonly crlFile: string | undefined;
+  readonly use: 'alone' | 'second-factor';
+  readonly rules: Settings['clientCertificates']['rules'];
 }
 
 export interface WorkloadConfig {
@@ -204,6 +213,7 @@ async function toConfig(
       caFile: workload.caFile === undefined ? undefined : resolve(directory, workload.caFile),
       allowsPrivate: workload.privateAddresses,
     })),
+    clientCertificates: toClientCertificates(settings.clientCertificates, directory),
     token: { lifetimeSeconds: token.lifetime / SECOND_MS, refreshUnusedMsMax: token.refreshUnused },
     signIn: {
       freeCount: signIn.freeAttempts,
@@ -231,6 +241,17 @@ function toAudit({ durability, wait, retention }: Settings['audit']): Omit<Confi
     durability,
     waitMsMax: wait,
     retention: { ageMs: days === 0 ? undefined : days * DAY_MS, bytesMax: bytes },
+  };
+}
+
+function toClientCertificates(
+  { caFile, crlFile, use, rules }: Settings['clientCertificates'],
+  directory: string,
+): ClientCertificatesConfig | undefined {
+  if (caFile === undefined) return undefined;
+  return {
+    ...{ caFile: resolve(directory, caFile), use, rules },
+    crlFile: crlFile === undefined ? undefined : resolve(directory, crlFile),
   };
 }
 

@@ -287,6 +287,24 @@ export const schema = section('', {
       }),
     }),
   ),
+  clientCertificates: section('Certificates with which clients sign in (certs.d of docker and podman).', {
+    caFile: optionalSetting({ doc: 'Who issues them (PEM). Unset, none is asked for.', ...path }),
+    crlFile: optionalSetting({
+      doc: 'What of them was revoked (PEM), read again when it changes. Set, a list that is out of date refuses all.',
+      ...path,
+    }),
+    use: setting({
+      doc: "`alone`: a certificate signs in by itself. `second-factor`: every password and token needs its owner's certificate beside it.",
+      ...oneOf('alone', 'second-factor'),
+      default: 'alone',
+    }),
+    rules: setting({
+      doc: 'Which certificate is whose: `- { subject: "CN=ci,O=corp", robot: ci }` or `- { name: "URI:spiffe://corp/ci", user: alice }`, letter by letter.',
+      accepts: 'a list of rules with a subject or a name, and a user or a robot',
+      parse: readCertificateRules,
+      default: [],
+    }),
+  }),
   signIn: section('Limits on guessing passwords.', {
     freeAttempts: setting({
       doc: 'Wrong passwords for one account from one source before delays begin; each further one doubles the delay.',
@@ -470,6 +488,34 @@ export function readAddressPort(
 function isIssuer(value: string): boolean {
   const url = URL.canParse(value) ? new URL(value) : undefined;
   return url?.protocol === 'https:' && url.username === '' && url.search === '' && url.hash === '';
+}
+
+interface CertificateRuleSetting {
+  readonly subject?: string;
+  readonly name?: string;
+  readonly account: { readonly kind: 'user' | 'robot'; readonly name: string };
+}
+
+function readCertificateRules(value: RawValue): readonly CertificateRuleSetting[] | undefined {
+  if (!Array.isArray(value)) return undefined;
+  const rules = value.flatMap((item): CertificateRuleSetting[] => {
+    if (typeof item !== 'object' || item === null || Array.isArray(item)) return [];
+    const { subject, name, user, robot, ...others } = Object.fromEntries(Object.entries(item));
+    const account = user ?? robot;
+    const isText = (text: unknown): text is string | undefined =>
+      text === undefined || (typeof text === 'string' && text !== '');
+    if (typeof account !== 'string' || (user !== undefined && robot !== undefined)) return [];
+    if (!isText(subject) || !isText(name) || (subject ?? name) === undefined) return [];
+    if (Object.keys(others).length > 0) return [];
+    return [
+      {
+        ...(subject === undefined ? {} : { subject }),
+        ...(name === undefined ? {} : { name }),
+        account: { kind: user === undefined ? 'robot' : 'user', name: account },
+      },
+    ];
+  });
+  return rules.length === value.length ? rules : undefined;
 }
 
 interface WorkloadRuleSetting {

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { certificateOf } from '../auth/index.ts';
 import { sourceOf } from '../limits/index.ts';
 import { isRefusal, printReference, type Refusal, refuse } from '../oci/index.ts';
 import { hasForbiddenBody } from './body.ts';
@@ -35,7 +36,10 @@ export async function decide(
 
   const { authorization } = request.headers;
   const source = sourceOf(exchange.address);
-  const proved = await parts.authenticator.authenticate({ authorization, source });
+  const proved = await parts.authenticator.authenticate({
+    ...{ authorization, source },
+    certificate: certificateOf(request.socket),
+  });
   if (!proved.ok) {
     const scope = scopeOf(route, request.method ?? '');
     const headers = challenge(exchange.baseUrl, options.service, scope, 'invalid_token');

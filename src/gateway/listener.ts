@@ -3,12 +3,15 @@ import { createServer, type Server } from 'node:https';
 import type { Duplex } from 'node:stream';
 import type { SecureContextOptions, TLSSocket } from 'node:tls';
 import type { Audit, AuditEntry } from '../audit/index.ts';
+import { forgetCertificate } from '../auth/index.ts';
 import { type Logger, newId, type Random } from '../base/index.ts';
 import { type Connections, createConnections } from './connections.ts';
 import type { Gateway } from './handler.ts';
 
 export interface ListenerOptions {
   readonly tls: SecureContextOptions;
+  /** Whether clients are asked for a certificate; what it is worth is decided with each request. */
+  readonly asksForCertificates?: boolean;
   /** Longest time in milliseconds for a request's header to arrive. */
   readonly headerMsMax: number;
   /** A connection on which the client moves nothing for this many milliseconds is cut. */
@@ -29,6 +32,8 @@ export interface Listener {
   readonly server: Server;
   /** Takes a renewed certificate without dropping a connection. */
   renew(tls: SecureContextOptions): void;
+  /** Makes every client show its certificate anew: a list of revoked ones has changed. */
+  forgetCertificates(): void;
   /** Refuses new connections and resolves when those there are have ended; idle ones end at once. */
   drain(): Promise<void>;
 }
@@ -50,6 +55,9 @@ const STATUS_OF_ERROR: Readonly<Record<string, number>> = {
 export function createListener(options: ListenerOptions, parts: ListenerParts): Listener {
   const server = createServer({
     ...options.tls,
+    requestCert: options.asksForCertificates === true,
+    // A handshake that fails could say nothing; the request is refused with a sentence instead.
+    rejectUnauthorized: false,
     minVersion: 'TLSv1.2',
     ALPNProtocols: ['http/1.1'],
     maxHeaderSize: options.headerBytesMax,
@@ -64,6 +72,13 @@ export function createListener(options: ListenerOptions, parts: ListenerParts): 
     requireHostHeader: false,
   });
   const connections = createConnections(options);
+  const certified = new Set<TLSSocket>();
+  if (options.asksForCertificates) {
+    server.on('secureConnection', (socket) => {
+      certified.add(socket);
+      socket.once('close', () => certified.delete(socket));
+    });
+  }
   server.timeout = options.idleMsMax;
   server.on('timeout', (socket) => {
     // While we store what the client sent, or hold its pull for a scan, it has nothing to say.
@@ -102,6 +117,9 @@ export function createListener(options: ListenerOptions, parts: ListenerParts): 
   return {
     server,
     renew: (tls) => server.setSecureContext(tls),
+    forgetCertificates() {
+      for (const socket of certified) forgetCertificate(socket);
+    },
     drain: () =>
       new Promise((resolve) => {
         // A client keeps its connection after a transfer, for the next one: that must not keep the process (F-50).

@@ -3,6 +3,8 @@
  * is signed here; everything that is read is verified by node:crypto.
  */
 
+export type { ClientAuthorities, ClientAuthoritiesContext } from './client-authorities.ts';
+export { openClientAuthorities } from './client-authorities.ts';
 export type { CertificateNamesOptions } from './names.ts';
 export { certificateNames } from './names.ts';
 export type { Tls, TlsContext, TlsOptions, TlsParts, TlsStatus } from './open.ts';
