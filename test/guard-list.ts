@@ -1868,10 +1868,10 @@ export const GUARDS: readonly Guard[] = [
     tests: ['test/api/external.test.ts'],
   },
   {
-    guard: 'C-15: a name that returns with another subject inherits nothing',
-    file: 'src/store/external-accounts.ts',
-    replace: "if (await findAccountByName(sql, 'user', name)) {",
-    with: "if (name === '') {",
-    tests: ['test/api/external.test.ts'],
+    guard: 'T-22: an access token ends with the session behind it',
+    file: 'src/auth/directory.ts',
+    replace: 'return !endedSessions.includes(sessionId);',
+    with: 'return true;',
+    tests: ['test/api/tokens.test.ts'],
   },
 ];

@@ -169,7 +169,8 @@ async function issue(
   const meant = requested.map((scope) => named(scope, parts.registries));
   const scopes = await parts.directory.scopesFor(identity, meant);
   const { provedAtMs, personalTokenId, warning } = identity;
-  const issued = await parts.tokens.issue({ principal, scopes, provedAtMs, personalTokenId });
+  const sessionId = identity.via === 'refresh-token' ? identity.tokenId : undefined;
+  const issued = await parts.tokens.issue({ principal, scopes, provedAtMs, personalTokenId, sessionId });
   const scope = scopes.map(printScope).join(' ');
   // For a password alone: what else proves is revocable already, and podman refuses to sign in beside one.
   const isRefreshable = ask.wantsRefreshToken && identity.via === 'basic';

@@ -1,6 +1,7 @@
 import { type Authentication, notAccepted } from './authentication.ts';
 import { parseAuthorization } from './authorization.ts';
 import type { ClientCertificates } from './client-certificates.ts';
+import type { Directory } from './directory.ts';
 import { ANONYMOUS_IDENTITY } from './identity.ts';
 import type { RefreshTokens } from './refresh-tokens.ts';
 import type { ShownCertificate } from './shown-certificate.ts';
@@ -8,6 +9,7 @@ import { createSignIn, type SignInParts, type SignInRequest } from './sign-in.ts
 import type { TokenIssuer } from './tokens.ts';
 
 export interface AuthenticatorParts extends SignInParts {
+  readonly directory: Pick<Directory, 'accessOf' | 'isLive' | 'isSessionLive'>;
   readonly tokens: Pick<TokenIssuer, 'verify'>;
   readonly refreshTokens: Pick<RefreshTokens, 'check'>;
   /** Absent: no client certificates are asked for. */
@@ -53,9 +55,11 @@ export function createAuthenticator(parts: AuthenticatorParts): Authenticator {
   async function checkBearer(token: string): Promise<Authentication> {
     const check = await tokens.verify(token);
     if (!check.ok) return notAccepted(`token.${check.cause}`);
-    const { principal, scopes, tokenId, provedAtMs, personalTokenId } = check.claims;
+    const { principal, scopes, tokenId, provedAtMs, personalTokenId, sessionId } = check.claims;
     const by = personalTokenId === undefined ? {} : { personalTokenId };
     if (!(await directory.isLive(principal, provedAtMs, personalTokenId)))
+      return notAccepted('token.revoked', principal.name);
+    if (sessionId !== undefined && !(await directory.isSessionLive(principal, sessionId)))
       return notAccepted('token.revoked', principal.name);
     return { ok: true, identity: { principal, via: 'token', tokenId, provedAtMs, scopes, ...by } };
   }

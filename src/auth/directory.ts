@@ -41,6 +41,8 @@ export interface Directory {
     sinceMs?: number,
     personalTokenId?: string,
   ): Promise<boolean>;
+  /** Whether the session was not ended by itself; with its account it ends as everything of that. */
+  isSessionLive(principal: Pick<Principal, 'kind' | 'id'>, sessionId: string): Promise<boolean>;
   /** Live grants ∩ the token's scopes. `repository` is `undefined` for system actions. */
   can(identity: Identity, action: Action, repository: Repository | undefined): Promise<Authorization>;
   /** What a new token may hold of `requested`. A token never gives another token, so for one it is nothing. */
@@ -125,6 +127,10 @@ export function createDirectory(options: DirectoryOptions, parts: DirectoryParts
       const isOfNow = isActive(access, nowMs) && sinceMs >= access.notBeforeMs;
       if (!isOfNow) return false;
       return personalTokenId === undefined || liveToken(access, personalTokenId, nowMs) !== undefined;
+    },
+    async isSessionLive(principal, sessionId) {
+      const { endedSessions = [] } = await accessOf(principal);
+      return !endedSessions.includes(sessionId);
     },
     async can(identity, action, repository) {
       const { principal, scopes } = identity;

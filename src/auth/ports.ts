@@ -63,6 +63,8 @@ export interface Access {
   readonly grants: readonly Grant[];
   /** Its personal access tokens; those that are over may be missing. */
   readonly tokens?: readonly LiveToken[];
+  /** Sessions that ended by themselves while access tokens got by them may still be about. */
+  readonly endedSessions?: readonly string[];
   /** Roles of the principal that give nothing until its second factor is on. */
   readonly inertRoles?: readonly string[];
 }

@@ -9,6 +9,8 @@ export interface TokenClaims {
   readonly scopes: readonly Scope[];
   /** The personal access token that was shown for it. */
   readonly personalTokenId?: string;
+  /** The refresh token that was shown for it. */
+  readonly sessionId?: string;
   /** When the credential was shown for which the token was given; what revokes the one revokes the other. */
   readonly provedAtMs: number;
   readonly issuedAtMs: number;
@@ -21,6 +23,7 @@ interface OwnClaim {
   readonly kind: Principal['kind'];
   readonly name: string;
   readonly personalTokenId?: string;
+  readonly sessionId?: string;
   /** In milliseconds: the whole seconds of `iat` are too coarse to compare with the instant of a revocation. */
   readonly provedAtMs: number;
 }
@@ -33,12 +36,13 @@ export function writeClaims(
   claims: TokenClaims,
   names: { readonly issuer: string; readonly service: string },
 ): Record<string, unknown> {
-  const { principal, provedAtMs, issuedAtMs, expiresAtMs, personalTokenId } = claims;
+  const { principal, provedAtMs, issuedAtMs, expiresAtMs, personalTokenId, sessionId } = claims;
   const own: OwnClaim = {
     kind: principal.kind,
     name: principal.name,
     provedAtMs,
     ...(personalTokenId === undefined ? {} : { personalTokenId }),
+    ...(sessionId === undefined ? {} : { sessionId }),
   };
   return {
     iss: names.issuer,
@@ -74,6 +78,7 @@ export function readClaims(payload: Uint8Array): TokenClaims | undefined {
     principal,
     scopes,
     ...(own.personalTokenId === undefined ? {} : { personalTokenId: own.personalTokenId }),
+    ...(own.sessionId === undefined ? {} : { sessionId: own.sessionId }),
     provedAtMs: own.provedAtMs,
     issuedAtMs: iat * 1000,
     expiresAtMs: exp * 1000,
@@ -91,12 +96,17 @@ export function isFromTheFuture(claims: Pick<TokenClaims, 'issuedAtMs'>, nowMs: 
 
 function readOwn(value: JsonValue | undefined): OwnClaim | undefined {
   if (!isObject(value)) return undefined;
-  const { kind, name, provedAtMs, personalTokenId } = value;
+  const { kind, name, provedAtMs, personalTokenId, sessionId } = value;
   if (kind !== 'user' && kind !== 'robot' && kind !== 'anonymous') return undefined;
   if (typeof name !== 'string' || typeof provedAtMs !== 'number') return undefined;
   // One that could not be read would lift the limit that it stands for.
   if (personalTokenId !== undefined && typeof personalTokenId !== 'string') return undefined;
-  return { kind, name, provedAtMs, ...(personalTokenId === undefined ? {} : { personalTokenId }) };
+  if (sessionId !== undefined && typeof sessionId !== 'string') return undefined;
+  return {
+    ...{ kind, name, provedAtMs },
+    ...(personalTokenId === undefined ? {} : { personalTokenId }),
+    ...(sessionId === undefined ? {} : { sessionId }),
+  };
 }
 
 function readPrincipal(sub: JsonValue | undefined, own: OwnClaim): Principal | undefined {

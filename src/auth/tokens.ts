@@ -53,6 +53,7 @@ export interface TokenIssuer {
     /** Of the identity that asks; now, when it was not proved by a credential of its own (anonymous). */
     readonly provedAtMs?: number | undefined;
     readonly personalTokenId?: string | undefined;
+    readonly sessionId?: string | undefined;
   }): Promise<IssuedToken>;
   /** Says whether we made the token and it is not over. Whether its principal may still use it, `Directory` knows. */
   verify(token: string): Promise<TokenCheck>;
@@ -98,7 +99,7 @@ export function createTokenIssuer(options: TokenIssuerOptions, parts: TokenIssue
   }
 
   return {
-    async issue({ principal, scopes, provedAtMs, personalTokenId }) {
+    async issue({ principal, scopes, provedAtMs, personalTokenId, sessionId }) {
       const issuedAtMs = clock.nowMs();
       const key = signingKey(keys.keys(), issuedAtMs, options.lifetimeSeconds);
       const tokenId = newId(random);
@@ -107,6 +108,7 @@ export function createTokenIssuer(options: TokenIssuerOptions, parts: TokenIssue
         principal,
         scopes,
         ...(personalTokenId === undefined ? {} : { personalTokenId }),
+        ...(sessionId === undefined ? {} : { sessionId }),
         provedAtMs: provedAtMs ?? issuedAtMs,
         issuedAtMs,
         expiresAtMs: issuedAtMs + options.lifetimeSeconds * 1000,

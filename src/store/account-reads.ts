@@ -8,6 +8,7 @@ import {
   previousOf,
   readLiveTokens,
 } from './personal-tokens.ts';
+import { readEndedSessions } from './refresh-tokens.ts';
 import { optional } from './rows.ts';
 import { factorOf } from './second-factors.ts';
 import type { AccountsTable, MainSql, RefreshTokensTable } from './tables.ts';
@@ -128,6 +129,7 @@ async function readAccountAccess(
     .where('grants.effect', '=', 'allow')
     .execute();
   const tokens = kind === 'user' ? await readLiveTokens(sql, id) : [];
+  const endedSessions = kind === 'user' ? await readEndedSessions(sql, id) : [];
   const rows = [...own, ...ofGroups, ...ofEverybody];
   // A robot's or a token's secret cannot be guessed or said by mistake; a password can.
   const inert = kind === 'user' && account.second_factor === null ? rows.filter(needsFactor) : [];
@@ -139,6 +141,7 @@ async function readAccountAccess(
     grants: rows.filter((row) => !inert.includes(row)).map(toGrant),
     ...(inertRoles.length === 0 ? {} : { inertRoles }),
     ...(tokens.length === 0 ? {} : { tokens }),
+    ...(endedSessions.length === 0 ? {} : { endedSessions }),
   };
 }
 

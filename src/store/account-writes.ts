@@ -15,7 +15,7 @@ import {
   touchPersonalToken,
   used,
 } from './personal-tokens.ts';
-import { addRefreshToken } from './refresh-tokens.ts';
+import { addRefreshToken, endSession } from './refresh-tokens.ts';
 import { putRole, removeRole, setRoleFactor } from './role-writes.ts';
 import {
   confirmFactor,
@@ -129,8 +129,9 @@ export function createAccountWrites({ write, clock, random }: AccountWritesParts
       }),
     setRoleFactor: (role, isRequired) => ofAll((sql) => setRoleFactor(sql, role, isRequired)),
     removeRefreshToken: (id) =>
-      write(async (sql) => {
-        await sql.deleteFrom('refresh_tokens').where('id', '=', id).execute();
+      write(async (sql, changed) => {
+        const owner = await endSession(sql, id, clock.nowMs());
+        if (owner !== undefined) changed('access', owner);
       }),
   };
 }

@@ -1,5 +1,5 @@
 import { type Account, type ExternalSignIn, externalHash } from '../auth/index.ts';
-import { findAccountById, findAccountByName, nameKey } from './account-reads.ts';
+import { findAccountById, nameKey } from './account-reads.ts';
 import { getAccount } from './account-rows.ts';
 import { StoreConflict } from './faults.ts';
 import { quoted } from './quoted.ts';
@@ -38,15 +38,15 @@ async function findKnown(
   return account;
 }
 
-/** A name that somebody has here already is not handed over to whoever has it in another directory. */
+/**
+ * A name that somebody has here already is not handed over to whoever has it in another directory: like every account,
+ * it is added only where its name is free.
+ */
 async function makeAccount(
   sql: MainSql,
   { provider, subject, name, newId, nowMs, expiresAtMs }: ExternalSignIn,
   add: (account: Account) => Promise<void>,
 ): Promise<Account> {
-  if (await findAccountByName(sql, 'user', name)) {
-    throw new StoreConflict('taken', `there is another user named ${quoted(name)}`);
-  }
   const account: Account = {
     kind: 'user',
     id: newId,

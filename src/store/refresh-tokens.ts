@@ -1,4 +1,5 @@
 import type { RefreshToken } from '../auth/index.ts';
+import { HOUR_MS } from '../base/index.ts';
 import type { MainSql } from './tables.ts';
 
 /** A client that asks for one at every sign-in must not fill the table. */
@@ -31,4 +32,36 @@ export async function addRefreshToken(sql: MainSql, token: RefreshToken): Promis
     .offset(TOKENS_PER_ACCOUNT_MAX - 1)
     .execute();
   for (const { id } of surplus) await sql.deleteFrom('refresh_tokens').where('id', '=', id).execute();
+}
+
+/** No access token lives longer (`token.lifetime`), with room for clocks that differ. */
+const REMEMBERED_MS = 2 * HOUR_MS;
+
+/**
+ * Removes a refresh token and remembers it for as long as an access token got by it could live.
+ * @returns the owner; `undefined` when there was no such token.
+ */
+export async function endSession(sql: MainSql, id: string, nowMs: number): Promise<string | undefined> {
+  const session = await sql
+    .selectFrom('refresh_tokens')
+    .select('account_id')
+    .where('id', '=', id)
+    .executeTakeFirst();
+  if (!session) return undefined;
+  await sql.deleteFrom('refresh_tokens').where('id', '=', id).execute();
+  await sql.deleteFrom('ended_sessions').where('until_ms', '<=', nowMs).execute();
+  await sql
+    .insertInto('ended_sessions')
+    .values({ id, account_id: session.account_id, until_ms: nowMs + REMEMBERED_MS })
+    .execute();
+  return session.account_id;
+}
+
+export async function readEndedSessions(sql: MainSql, accountId: string): Promise<readonly string[]> {
+  const rows = await sql
+    .selectFrom('ended_sessions')
+    .select('id')
+    .where('account_id', '=', accountId)
+    .execute();
+  return rows.map(({ id }) => id);
 }

@@ -34,6 +34,12 @@ export interface AccountsTable {
   pending_factor: string | null;
 }
 
+interface EndedSessionsTable {
+  id: string;
+  account_id: string;
+  until_ms: number;
+}
+
 interface RecoveryCodesTable {
   account_id: string;
   code_hash: string;
@@ -262,6 +268,7 @@ export interface MainTables {
   refresh_tokens: RefreshTokensTable;
   personal_tokens: PersonalTokensTable;
   recovery_codes: RecoveryCodesTable;
+  ended_sessions: EndedSessionsTable;
   external_identities: ExternalIdentitiesTable;
   manifests: ManifestsTable;
   manifest_blobs: ManifestBlobsTable;

@@ -242,7 +242,7 @@ export async function openApiLab(fixed?: Identity, external?: External) {
 
   await addUser('admin', ['admin', '**']);
   return {
-    ...{ app, audit, clock, store, changes, requested, keys, tokens, hasher },
+    ...{ app, audit, clock, store, changes, requested, keys, tokens, hasher, authenticator },
     ...{ addUser, addRobot, addImage, grant, call },
     lastEntry: () => audit.entries.at(-1),
     async close() {

@@ -186,12 +186,23 @@ describe('personal access tokens over the API', () => {
     const { refresh_token: refresh } = (await signIn()).body;
     lab.clock.advance(HOUR_MS);
     assert.equal((await me(`Bearer ${refresh}`)).status, 200);
+    const access = await lab.call('post', '/token', {
+      ...{ as: '', headers: { 'content-type': 'application/x-www-form-urlencoded' } },
+      body: `grant_type=refresh_token&refresh_token=${refresh}`,
+    });
+    const bearer = () =>
+      lab.authenticator.authenticate({
+        authorization: `Bearer ${access.body.access_token}`,
+        source: '192.0.2.1',
+      });
+    assert.equal((await bearer()).ok, true);
     const [session] = (await lab.call('get', '/api/v1/tokens', { as: 'alice' })).body.sessions;
     assert.equal(session.client, 'cli');
     assert.match(session.lastUsedAt, /Z$/);
     assert.equal((await lab.call('delete', `/api/v1/tokens/${session.id}`, { as: 'bob' })).status, 404);
     assert.equal((await lab.call('delete', `/api/v1/tokens/${session.id}`, { as: 'alice' })).status, 200);
     assert.equal((await me(`Bearer ${refresh}`)).status, 401);
+    assert.equal((await bearer()).ok, false, 'T-22: what was got by it is over too');
   });
 
   it("a robot's secret is rotated with an overlap, or at once; a disabled robot is out", async () => {

@@ -241,6 +241,18 @@ const EXTERNAL_PEOPLE: Migration = {
   ],
 };
 
+const ENDED_SESSIONS: Migration = {
+  name: 'sessions that ended by themselves',
+  statements: [
+    `create table ended_sessions (
+      id text primary key,
+      account_id text not null references accounts (id) on delete cascade,
+      until_ms integer not null
+    ) strict, without rowid`,
+    'create index ended_sessions_by_account on ended_sessions (account_id)',
+  ],
+};
+
 export const MAIN_MIGRATIONS: readonly Migration[] = [
   // One a line, in the order in which they came.
   ACCOUNTS,
@@ -251,4 +263,5 @@ export const MAIN_MIGRATIONS: readonly Migration[] = [
   POLICY_FACTS,
   SECOND_FACTORS,
   EXTERNAL_PEOPLE,
+  ENDED_SESSIONS,
 ];
