@@ -341,6 +341,14 @@ export const countsShape = z.object({
   next: z.number().optional(),
 });
 
+export const exposedQuery = z
+  .strictObject({ finding: z.string().min(1).max(200).optional(), digest: digestText.optional() })
+  .refine(
+    ({ finding, digest }) => (finding === undefined) !== (digest === undefined),
+    'give either finding or digest',
+  );
+export const exposedShape = z.object({ digests: z.array(z.string()) });
+
 export const explainQuery = z.strictObject({
   principal: z.string().min(1).max(64).meta({ description: 'User or robot; `anonymous`', example: 'alice' }),
   action: z.string().min(1).max(40),

@@ -23,6 +23,7 @@ import {
 } from '../base/index.ts';
 import { createAttempts, type RpcParts, type RpcServer, serveRpc } from '../cluster/index.ts';
 import { openContent } from '../content/index.ts';
+import type { Outlets } from '../outlets/index.ts';
 import { openStoreWrites, type StoreWrites } from '../store/index.ts';
 import { createMetricsHub, type Metrics, type MetricsHub } from '../telemetry/index.ts';
 import { createScanRunner, type ScanRequests, type ScanRunner } from '../verdicts/index.ts';
@@ -94,13 +95,16 @@ export async function openHouse(
     base,
   );
   const audit = measuredAudit(writer, { ...base, metrics });
-  const sequencer = await openLog(config, paths, { ...base, store, audit });
+  let outlets: Outlets | undefined;
+  // Until the outlets are open nobody knows what they need.
+  const undelivered = () => outlets?.neededFrom() ?? (isServer ? 0 : Number.POSITIVE_INFINITY);
+  const sequencer = await openLog(config, paths, { ...base, store, audit, undelivered });
   closing.defer(() => sequencer.close());
   // Before the sequencer, which then takes up and signs what was written last.
   closing.defer(() => audit.close());
 
   const keeperParts = { ...base, sequencer, store };
-  const outlets = isServer ? await openLogOutlets({ config, paths }, keeperParts) : undefined;
+  outlets = isServer ? await openLogOutlets({ config, paths }, keeperParts) : undefined;
   closing.defer(async () => outlets?.close());
   const log = createLogKeeper(keeperParts, outlets);
 
@@ -219,7 +223,11 @@ function createLine(): {
 async function openLog(
   config: NodeConfig,
   paths: Paths,
-  parts: Base & { readonly store: StoreWrites; readonly audit: AuditWriter },
+  parts: Base & {
+    readonly store: StoreWrites;
+    readonly audit: AuditWriter;
+    readonly undelivered: () => number;
+  },
 ): Promise<Sequencer> {
   const key = await loadOrCreateLogKey(paths.logKey);
   const { retention } = config.audit;

@@ -47,6 +47,14 @@ export function toCsv(index: number, record: AccessRecord): string {
   return [index, ...COLUMNS.map(([, read]) => read(record))].map(csvCell).join(',');
 }
 
+/** The same columns as one flat object, each always there and of one type; absent is null: what Parquet tools read. */
+export function toFlat(index: number, record: AccessRecord): Readonly<Record<string, unknown>> {
+  return Object.fromEntries([
+    ['index', index],
+    ...COLUMNS.map(([name, read]) => [name, read(record) ?? null]),
+  ]);
+}
+
 /**
  * One cell (RFC 4180), always quoted and printable ASCII. Text that a spreadsheet would run as a formula gets an
  * apostrophe in front, which shows it as text (threat A-03, ASVS 1.2.10).

@@ -1,18 +1,18 @@
 import { toCef } from './cef.ts';
-import { csvHead, toCsv } from './csv.ts';
+import { csvHead, toCsv, toFlat } from './csv.ts';
 import { printJson } from './line.ts';
 import { toOcsf } from './ocsf.ts';
 import { openProver, type Prover } from './prove.ts';
 import { type RecordEntry, type RecordsOptions, readRecords } from './records.ts';
 
-/** `jsonl`: the records as they are; `csv` for spreadsheets; `cef` and `ocsf` for security event systems. */
-export type ExportFormat = 'jsonl' | 'csv' | 'cef' | 'ocsf';
+/** `jsonl`: the records as they are; `ndjson`: flat columns for Parquet tools; `csv` for spreadsheets; `cef` and `ocsf` for security event systems. */
+export type ExportFormat = 'jsonl' | 'ndjson' | 'csv' | 'cef' | 'ocsf';
 
-export const EXPORT_FORMATS: readonly ExportFormat[] = ['jsonl', 'csv', 'cef', 'ocsf'];
+export const EXPORT_FORMATS: readonly ExportFormat[] = ['jsonl', 'ndjson', 'csv', 'cef', 'ocsf'];
 
 export interface ExportOptions extends RecordsOptions {
   readonly format: ExportFormat;
-  /** Each line of `jsonl` gets its C2SP tlog-proof, checkable for itself. */
+  /** Each line of `jsonl` and `ndjson` gets its C2SP tlog-proof, checkable for itself. */
   readonly withProofs?: boolean;
 }
 
@@ -24,7 +24,8 @@ export interface ExportOptions extends RecordsOptions {
  */
 export async function* exportRecords(options: ExportOptions): AsyncGenerator<string> {
   const { format } = options;
-  const prover = options.withProofs && format === 'jsonl' ? await openProver(options) : undefined;
+  const prover =
+    options.withProofs && (format === 'jsonl' || format === 'ndjson') ? await openProver(options) : undefined;
   if (format === 'csv') yield `${csvHead()}\r\n`;
   for await (const entries of readRecords(options)) {
     const lines: string[] = [];
@@ -40,6 +41,10 @@ async function print(format: ExportFormat, entry: RecordEntry, prover: Prover | 
       const proof = prover && `,"proof":${printJson(await prover.proveLine(index, line))}`;
       // The record is printed as the line it is, so that its bytes stay those that were hashed.
       return `{"index":${index},"record":${line.toString('latin1')}${proof ?? ''}}\n`;
+    }
+    case 'ndjson': {
+      const proof = prover && (await prover.proveLine(index, line));
+      return `${printJson({ ...toFlat(index, record), ...(proof === undefined ? {} : { proof }) })}\n`;
     }
     case 'csv':
       return `${toCsv(index, record)}\r\n`;

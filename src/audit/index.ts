@@ -40,6 +40,7 @@ export type { RecordEntry, RecordsProgress } from './records.ts';
 export { readRecordsBetween } from './records.ts';
 export type { Report, ReportName, ReportRow } from './report.ts';
 export { makeReport, REPORT_NAMES, reportCsv, reportTitle } from './report.ts';
+export { reportHtml } from './report-html.ts';
 export { printFieldTable, RECORD_SCHEMA } from './schema.ts';
 export type { Durability } from './segment-file.ts';
 export type { Sequencer, SequencerOptions, SequencerParts } from './sequencer.ts';

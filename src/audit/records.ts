@@ -59,13 +59,20 @@ export async function* readRecords(options: RecordsOptions): AsyncGenerator<read
   }
 }
 
-/** The records between two leaves, oldest first. `to` is at most the checkpoint's size. @throws {LogDamaged} */
+/**
+ * The records between two leaves, oldest first; those that retention removed are passed over. `to` is at most the
+ * checkpoint's size.
+ *
+ * @throws {LogDamaged} a bundle is missing or short.
+ */
 export async function readRecordsBetween(
   directory: string,
   { from, to }: { readonly from: number; readonly to: number },
 ): Promise<readonly RecordEntry[]> {
   const entries: RecordEntry[] = [];
-  for await (const { index, line } of readEntries(logDirectory(directory), from, to)) {
+  const log = logDirectory(directory);
+  const first = Math.max(from, await keptFrom(log));
+  for await (const { index, line } of readEntries(log, first, to)) {
     const record = parseLine(line);
     if (record !== undefined) entries.push({ index, line, record });
   }

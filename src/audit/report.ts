@@ -1,6 +1,7 @@
 import { csvCell } from './csv.ts';
 import type { AccessRecord } from './record.ts';
 import { type RecordsOptions, readRecords } from './records.ts';
+import { SignInWatch } from './sign-ins.ts';
 
 /** What a report asks of the log. */
 interface ReportKind {
@@ -73,6 +74,21 @@ const KINDS = {
     ],
     isCounted: isAnswer,
   },
+  'sign-ins': {
+    title: 'sign-ins that are strange, each with its reason: new addresses, failures, hours',
+    columns: [],
+    isCounted: () => false,
+  },
+  exposed: {
+    title: 'who pulled content that is bad: --finding CVE (asks the server what has it) or --digest',
+    columns: [
+      ['principal', who],
+      ['repository', ({ repository }) => repository],
+      ['digest', ({ digest }) => digest],
+      ['address', ({ client }) => client?.address],
+    ],
+    isCounted: (record) => isAnswer(record) && record.action === 'pull' && record.outcome === 'allowed',
+  },
 } as const satisfies Readonly<Record<string, ReportKind>>;
 
 export type ReportName = keyof typeof KINDS;
@@ -83,6 +99,8 @@ export const REPORT_NAMES: readonly ReportName[] = [
   'repositories',
   'changes',
   'days',
+  'sign-ins',
+  'exposed',
 ];
 
 export function reportTitle(name: ReportName): string {
@@ -109,13 +127,22 @@ export interface ReportRow {
 /** More is no report for people, and memory must have an end; `audit export` has everything. */
 const ROWS_MAX = 100_000;
 
+export interface ReportOptions extends RecordsOptions {
+  /** Of `exposed`: what counts as bad. */
+  readonly digests?: ReadonlySet<string>;
+}
+
 /** Counts the records of the log that were asked for. @throws {NoProof} as `readRecords`. */
-export async function makeReport(name: ReportName, options: RecordsOptions): Promise<Report> {
+export async function makeReport(name: ReportName, options: ReportOptions): Promise<Report> {
+  if (name === 'sign-ins') return reportSignIns(options);
   const kind: ReportKind = KINDS[name];
+  const { digests } = options;
   const rows = new Map<string, ReportRow>();
   let isCut = false;
   for await (const entries of readRecords(options)) {
-    for (const { record } of entries.filter((entry) => kind.isCounted(entry.record))) {
+    for (const { record } of entries.filter(
+      (entry) => kind.isCounted(entry.record) && isOneOf(digests, entry.record),
+    )) {
       const values = kind.columns.map(([, read]) => read(record) ?? '');
       const key = JSON.stringify(values);
       const known = rows.get(key);
@@ -125,6 +152,35 @@ export async function makeReport(name: ReportName, options: RecordsOptions): Pro
   }
   const sorted = [...rows.values()].sort(name === 'days' ? byValues : byCount);
   return { name, columns: kind.columns.map(([column]) => column), rows: sorted, isCut };
+}
+
+/** The anomalies of one principal, address and reason are one row. */
+async function reportSignIns(options: RecordsOptions): Promise<Report> {
+  const watch = new SignInWatch();
+  const rows = new Map<string, ReportRow>();
+  let isCut = false;
+  for await (const entries of readRecords(options)) {
+    for (const { record } of entries) {
+      for (const { rule, principal, address, why } of watch.look(record)) {
+        const values = [rule, principal, address, why];
+        const key = JSON.stringify(values);
+        const known = rows.get(key);
+        if (known === undefined && rows.size >= ROWS_MAX) isCut = true;
+        else rows.set(key, countIn(known, values, record));
+      }
+    }
+  }
+  const columns = ['rule', 'principal', 'address', 'why'];
+  return { name: 'sign-ins', columns, rows: [...rows.values()].sort(byTime), isCut };
+}
+
+function isOneOf(digests: ReadonlySet<string> | undefined, { digest = '' }: AccessRecord): boolean {
+  return digests === undefined || digests.has(digest);
+}
+
+function byTime(a: ReportRow, b: ReportRow): number {
+  if (a.first === b.first) return byValues(a, b);
+  return a.first < b.first ? -1 : 1;
 }
 
 function countIn(known: ReportRow | undefined, values: readonly string[], record: AccessRecord): ReportRow {

@@ -45,6 +45,8 @@ export interface SequencerParts {
   readonly index: RecordIndexWrites;
   /** Where the sequencer's own records go. */
   readonly audit: Pick<Audit, 'note' | 'complete'>;
+  /** Records from this leaf on must stay, whatever the retention says: outlets have not delivered them. */
+  readonly undelivered?: () => number;
 }
 
 export interface Sequencer {

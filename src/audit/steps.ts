@@ -31,6 +31,7 @@ export interface StepsParts {
   readonly logger: Logger;
   readonly index: RecordIndexWrites;
   readonly audit: Pick<Audit, 'note' | 'complete'>;
+  readonly undelivered?: () => number;
   readonly signer: Signer;
   /** Where a key is put that is to follow; absent: it stays as it is. */
   readonly keyPaths?: KeyPaths | undefined;
@@ -124,7 +125,11 @@ export class Steps {
     if (this.size - this.#transfersKeptAt >= KEEP_LEAVES) await this.keepTransfers();
     await this.#pruner.run(this.#signer, {
       size: this.size,
-      neededFrom: Math.min(this.size, this.#transfers.oldest() ?? this.size),
+      neededFrom: Math.min(
+        this.size,
+        this.#transfers.oldest() ?? this.size,
+        this.#parts.undelivered?.() ?? this.size,
+      ),
     });
     this.#beat();
   }

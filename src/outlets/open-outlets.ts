@@ -20,6 +20,8 @@ export type OutletOptions = { readonly name: string } & (
 
 export interface Outlets {
   states(): readonly OutletState[];
+  /** The first leaf that some outlet may still need; infinite where there is none. */
+  neededFrom(): number;
   close(): Promise<void>;
 }
 
@@ -51,6 +53,7 @@ export async function openOutlets(
   });
   return {
     states: () => pumps.map((pump) => pump.state()),
+    neededFrom: () => Math.min(...pumps.map((pump) => pump.neededFrom())),
     close: async () => void (await Promise.all(pumps.map((pump) => pump.close()))),
   };
 }

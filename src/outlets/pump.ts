@@ -68,6 +68,11 @@ export class Pump {
     };
   }
 
+  /** The first leaf that may have to be sent again. */
+  neededFrom(): number {
+    return this.#before;
+  }
+
   async close(): Promise<void> {
     this.#ending.abort();
     await this.#running;

@@ -1,6 +1,7 @@
 import type { Digest, Repository } from '../oci/index.ts';
 import type { Facts, Finding, Scan, Waiver } from '../policy/index.ts';
 import type { FactReads, PolicyVersion } from '../verdicts/index.ts';
+import { findExposed } from './exposure.ts';
 import { fromJsonText } from './json-text.ts';
 import { clampLimit, inChunks, optional } from './rows.ts';
 import type { FindingsTable, MainSql } from './tables.ts';
@@ -16,6 +17,7 @@ export function createFactReads(sql: MainSql): FactReads {
     },
     listPolicyVersions: (name) => listPolicyVersions(sql, name),
     listWaivers: () => listWaivers(sql),
+    findExposed: (bad) => snapshot(sql, (now) => findExposed(now, bad)),
     listScannedBefore: (scanner, beforeMs, limit) => listScannedBefore(sql, scanner, beforeMs, limit),
   };
 }

@@ -46,6 +46,8 @@ export interface FactReads {
   /** Newest first. */
   listPolicyVersions(name: string): Promise<readonly PolicyVersion[]>;
   listWaivers(): Promise<readonly Waiver[]>;
+  /** Digests by which somebody got content that has a finding, or this manifest: manifests, their indexes and blobs. */
+  findExposed(bad: { readonly finding: string } | { readonly digest: Digest }): Promise<readonly Digest[]>;
   /** Digests whose newest scan by `scanner` is older than `beforeMs`, oldest first, with a repository that holds each. */
   listScannedBefore(
     scanner: string,

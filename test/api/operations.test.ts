@@ -194,6 +194,7 @@ const EXAMPLES: readonly Example[] = [
   },
   { id: 'audit.search', method: 'get', path: '/audit/records', status: 200, role: 'auditor' },
   { id: 'audit.reindex', method: 'post', path: '/audit/reindex', status: 202, role: 'admin', body: {} },
+  { id: 'audit.exposed', method: 'get', path: '/audit/exposed?finding=CVE-1', status: 200, role: 'auditor' },
   { id: 'audit.count', method: 'get', path: '/audit/counts?by=day', status: 200, role: 'auditor' },
   { id: 'audit.follow', method: 'get', path: '/audit/follow?after=0', status: 200, role: 'auditor' },
   {

@@ -47,6 +47,40 @@ describe('dockgate audit export and report', () => {
     assert.deepEqual([row.reason, row.count], ['grant.missing', 100]);
   });
 
+  it('exports flat columns, the same in each line and each of one type, with proofs where asked', async () => {
+    const { out } = await run('export', '--format', 'ndjson', '--proofs');
+    const rows = out
+      .trimEnd()
+      .split('\n')
+      .map((line): Record<string, unknown> => JSON.parse(line));
+    assert.equal(rows.length, 300);
+    for (const row of rows) {
+      assert.deepEqual(Object.keys(row), Object.keys(rows[0] ?? {}));
+      assert.ok(Object.values(row).every((value) => typeof value !== 'object' || value === null));
+      assert.match(String(row.proof), /^c2sp\.org\/tlog-proof@v1\n/);
+    }
+    assert.deepEqual([rows[0]?.index, rows[0]?.status, rows[0]?.reason], [0, 200, 'grant.missing']);
+    assert.equal(rows[1]?.reason, null);
+  });
+
+  it('prints a report as a page, and strange sign-ins', async () => {
+    assert.match(
+      (await run('report', 'days', '--html')).out,
+      /^<!doctype html>[\s\S]*<svg [\s\S]*<\/html>\n$/,
+    );
+    assert.match((await run('report', 'sign-ins')).out, /^RULE +PRINCIPAL +ADDRESS +WHY +COUNT/);
+  });
+
+  it('says who pulled a digest', async () => {
+    const [{ record } = { record: { digest: '' } }] = (await run('export')).out
+      .split('\n', 1)
+      .map((line) => JSON.parse(line));
+    const digest = record.digest ?? `sha256:${'0'.repeat(64)}`;
+    assert.match((await run('report', 'exposed', '--digest', digest)).out, /^PRINCIPAL +REPOSITORY +DIGEST/);
+    await assert.rejects(run('report', 'exposed'), UsageError);
+    await assert.rejects(run('report', 'exposed', '--finding', 'CVE-1'), UsageError);
+  });
+
   it('refuses a format, a time and a report that do not exist', async () => {
     await assert.rejects(run('export', '--format', 'xml'), UsageError);
     await assert.rejects(run('export', '--format', 'csv', '--proofs'), UsageError);

@@ -70,6 +70,29 @@ export function factsContract(implementation: string, open: OpenStore): void {
       return found?.findings.map(({ id }) => id);
     };
 
+    it('lead from a finding to all by which somebody got it: images, their indexes, their blobs', async () => {
+      await see('bad');
+      await facts().saveReport(report('bad', [finding('CVE-7')]));
+      await link('bad', ['layer-1', 'layer-2']);
+      await link('good', ['layer-3']);
+      await bench().store.links.linkManifest({
+        ...{
+          repository: APP,
+          digest: digestOf('list'),
+          size: 1,
+          manifest: indexOf([descriptor('bad'), descriptor('good')]),
+        },
+        ...{ tagRights: { mayCreate: true, mayOverwrite: true }, tags: [], requireContent: false, nowMs: 0 },
+      });
+      const exposed = await facts().findExposed({ finding: 'CVE-7' });
+      for (const name of ['bad', 'list', 'layer-1', 'layer-2']) {
+        assert.ok(exposed.includes(digestOf(name)), name);
+      }
+      for (const name of ['good', 'layer-3']) assert.equal(exposed.includes(digestOf(name)), false, name);
+      assert.deepEqual(await facts().findExposed({ digest: digestOf('bad') }), exposed);
+      assert.deepEqual(await facts().findExposed({ finding: 'CVE-8' }), []);
+    });
+
     describe('a digest', () => {
       it('is not known before it is seen, and keeps the first time', async () => {
         assert.equal(await facts().findFacts(digestOf('m')), undefined);

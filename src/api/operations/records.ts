@@ -2,9 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import type { IndexedRecord, RecordConditions, RecordPage, RecordQuery } from '../../audit/index.ts';
 import { SECOND_MS } from '../../base/index.ts';
+import { parseDigest } from '../../oci/index.ts';
 import {
   countsQuery,
   countsShape,
+  exposedQuery,
+  exposedShape,
   followQuery,
   followShape,
   recordsQuery,
@@ -78,6 +81,25 @@ export function recordOperations() {
         const query = { ...conditionsOf(asked), afterIndex: after, limit: FOLLOW_LIMIT };
         const page = await waitForRecords(query, wait * SECOND_MS, parts);
         return { records: printed(page.records), next: page.next ?? after };
+      },
+    }),
+    operation({
+      id: 'audit.exposed',
+      method: 'get',
+      path: '/audit/exposed',
+      summary:
+        'By which digests somebody got content with a finding, or a manifest: itself, its indexes, its blobs',
+      action: 'audit.read',
+      input: exposedQuery,
+      output: exposedShape,
+      status: 200,
+      note: (input) => JSON.stringify(input),
+      async run({ finding, digest }, { parts }) {
+        const parsed = digest === undefined ? undefined : parseDigest(digest);
+        const found = await parts.facts.findExposed(
+          parsed === undefined ? { finding: finding ?? '' } : { digest: parsed },
+        );
+        return { digests: [...found] };
       },
     }),
     operation({

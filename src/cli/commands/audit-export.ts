@@ -27,7 +27,7 @@ export function addExportCommands(audit: Command, context: CommandContext): void
       "the records below the checkpoint, oldest first, from the log's files; `audit verify` checks those",
     )
     .option('--format <format>', EXPORT_FORMATS.join(', '), 'jsonl')
-    .option('--proofs', 'jsonl: give each record its own C2SP tlog-proof')
+    .option('--proofs', 'jsonl, ndjson: give each record its own C2SP tlog-proof')
     .addHelpText(
       'after',
       '\nExamples:\n  dockgate audit export --since 24h --format ocsf > events.jsonl' +
@@ -78,6 +78,8 @@ function formatOf({ format, proofs }: ExportCommandOptions): ExportFormat {
   if (known === undefined) {
     throw new UsageError(`--format ${format}: one of ${EXPORT_FORMATS.join(', ')}`);
   }
-  if (proofs && known !== 'jsonl') throw new UsageError('--proofs goes with --format jsonl only');
+  if (proofs && known !== 'jsonl' && known !== 'ndjson') {
+    throw new UsageError('--proofs goes with --format jsonl or ndjson only');
+  }
   return known;
 }

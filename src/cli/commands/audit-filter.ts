@@ -10,7 +10,7 @@ export interface FilterOptions extends LogOptions {
   readonly action?: string;
   readonly repository?: string;
   readonly outcome?: string;
-  readonly digest?: string;
+  readonly digest?: string | undefined;
   readonly address?: string;
 }
 
