@@ -5,6 +5,7 @@ import { readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { recoverWriter } from '../../src/audit/recover.ts';
+import { until } from './disks.ts';
 import { createLab, entry, type Lab, recordMany } from './lab.ts';
 
 const CHILD = fileURLToPath(new URL('./crash-child.ts', import.meta.url));
@@ -55,6 +56,8 @@ describe('a crash', () => {
     for (const writer of ['w1', 'w2']) await (await lab.openWriter({ writer })).record(entry());
     const sequencer = await lab.openSequencer();
     await sequencer.step();
+    // The index follows a long way beside the steps.
+    await until(() => lab.index.records.length === sequencer.size(), 'the index has all records');
     const report = await lab.verify();
     assert.deepEqual([report.damage, report.waiting], [undefined, 0]);
     for (const writer of ['w1', 'w2'] as const) {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { until } from './disks.ts';
 import { createLab, entry } from './lab.ts';
 import type { LostPower } from './lost-power.ts';
 import { answersIn } from './traced.ts';
@@ -46,6 +47,8 @@ export async function missingAfterRestart(
     const sequencer = await lab.openSequencer();
     await writer.record(entry());
     await sequencer.step();
+    // The index follows a long way beside the steps.
+    await until(() => lab.index.records.length === sequencer.size(), 'the index has all records');
     const report = await lab.verify();
     assert.deepEqual([report.damage, report.waiting], [undefined, 0]);
     const found = lab.index.records.map(({ record }) => record.seq);
