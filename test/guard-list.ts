@@ -826,6 +826,13 @@ export const GUARDS: readonly Guard[] = [
     with: 'if (!isAway(error)) throw error;',
     tests: ['test/gateway/stale-tags.test.ts'],
   },
+  {
+    guard: 'a list of referrers that could not be asked for is no empty list',
+    file: 'src/gateway/lists.ts',
+    replace: 'if (known.length === 0) throw error;',
+    with: '',
+    tests: ['test/gateway/referrers.test.ts'],
+  },
   // Between processes
   {
     guard: 'a verdict from Redis is ours',

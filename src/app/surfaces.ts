@@ -25,6 +25,7 @@ import type { Changes, Clock, Logger, Random } from '../base/index.ts';
 import type { Content, Inventory, LinkReads, LinkWrites } from '../content/index.ts';
 import {
   createGateway,
+  createReferrerImports,
   createUploadSessions,
   type Gateway,
   importTags,
@@ -172,6 +173,7 @@ export function createSurfaces(
       directory,
       verdicts,
       sessions: createUploadSessions(parts.sessionKey, random),
+      referrers: createReferrerImports(parts),
     },
   );
   const apiParts: ApiParts = {

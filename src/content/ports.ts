@@ -183,6 +183,11 @@ export interface Source {
   ): Promise<{ readonly size: number; readonly stream: Readable } | undefined>;
   listTags(repository: Repository, page: Page): Promise<readonly Tag[] | undefined>;
   listRepositories(page: Page): Promise<readonly Repository[]>;
+  /**
+   * What the source itself says refers to a digest, where that is not known here anyway: by the manifest's own `subject`
+   * it may turn out not to.
+   */
+  listReferrers(repository: Repository, subject: Digest): Promise<readonly Digest[]>;
   pushManifest(push: {
     readonly repository: Repository;
     readonly digest: Digest;

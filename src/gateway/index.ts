@@ -4,6 +4,7 @@
 export type { Gateway } from './handler.ts';
 export { createGateway } from './handler.ts';
 export { importTags, listUpstreamRepositories } from './import-images.ts';
+export { createReferrerImports } from './import-referrers.ts';
 export type { Listener, ListenerOptions, ListenerParts } from './listener.ts';
 export { createListener } from './listener.ts';
 export type { GatewayOptions, GatewayParts } from './parts.ts';

@@ -1,5 +1,13 @@
 import type { Page, StoredManifest } from '../content/index.ts';
-import { MEDIA_TYPES, parseRepository, type Refusal, type Repository, refuse } from '../oci/index.ts';
+import {
+  type Digest,
+  Fault,
+  MEDIA_TYPES,
+  parseRepository,
+  type Refusal,
+  type Repository,
+  refuse,
+} from '../oci/index.ts';
 import { holdsCatalog } from '../roles/index.ts';
 import { checkAccess } from './access.ts';
 import { type Answer, jsonAnswer } from './answer.ts';
@@ -160,6 +168,7 @@ export async function planReferrers(
   if (!page) return deny({ ...facts, reason: 'page.invalid' }, badPage());
   const artifactType = queryValue(query, 'artifactType');
   const filter = artifactType ? { artifactType } : {};
+  await bringReferrers(parts, repository, digest);
   const found = await parts.links.listReferrers(repository, digest, {
     ...page,
     limit: page.limit + 1,
@@ -181,6 +190,21 @@ export async function planReferrers(
     const applied: Record<string, string> = artifactType ? { 'oci-filters-applied': 'artifactType' } : {};
     return { ...answer, headers: { ...answer.headers, 'content-type': MEDIA_TYPES.ociIndex, ...applied } };
   });
+}
+
+/** While the registry is away, what is known is still listed; a list that would be empty for that reason is none. */
+async function bringReferrers(parts: GatewayParts, repository: Repository, subject: Digest): Promise<void> {
+  try {
+    await parts.referrers.bring(repository, subject);
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    const known = await parts.links.listReferrers(repository, subject, { limit: 1 });
+    if (known.length === 0) throw error;
+    parts.logger.warn('referrers could not be asked for: only known ones are listed', {
+      repository,
+      subject,
+    });
+  }
 }
 
 function referrerDescriptor(manifest: StoredManifest): unknown {

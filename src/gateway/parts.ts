@@ -2,6 +2,7 @@ import type { Audit } from '../audit/index.ts';
 import type { Authenticator, Directory } from '../auth/index.ts';
 import type { Clock, Logger, Random } from '../base/index.ts';
 import type { Content, LinkReads, LinkWrites } from '../content/index.ts';
+import type { Digest, Repository } from '../oci/index.ts';
 import type { FactWrites, ScanRequests, Verdicts } from '../verdicts/index.ts';
 import type { Sources } from './sources.ts';
 import type { UploadSessions } from './upload-session.ts';
@@ -18,10 +19,21 @@ export interface GatewayParts {
   readonly facts: Pick<FactWrites, 'seeDigest'>;
   readonly scans: Pick<ScanRequests, 'request'>;
   readonly sources: Sources;
+  readonly referrers: ReferrerImports;
   readonly sessions: UploadSessions;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+}
+
+/** Brings what refers to an image at the registry behind us into our own list of referrers. */
+export interface ReferrerImports {
+  /**
+   * Asks that registry once for a while; what it names is read, and listed by the `subject` of its own bytes alone.
+   *
+   * @throws {Fault} the registry is away, or does not answer as it must.
+   */
+  bring(repository: Repository, subject: Digest): Promise<void>;
 }
 
 export interface GatewayOptions {

@@ -70,7 +70,7 @@ export function createOrigin(options: OriginOptions, parts: OriginParts): Source
 
 type Pulls = Pick<
   Source,
-  'resolve' | 'readManifest' | 'findBlob' | 'openBlob' | 'listTags' | 'listRepositories'
+  'resolve' | 'readManifest' | 'findBlob' | 'openBlob' | 'listTags' | 'listRepositories' | 'listReferrers'
 >;
 
 function createPulls({ content, links }: OriginParts): Pulls {
@@ -100,6 +100,8 @@ function createPulls({ content, links }: OriginParts): Pulls {
     },
 
     listRepositories: (page) => links.listRepositories(page),
+    // All that refers to something here was pushed here, and is linked.
+    listReferrers: async () => [],
   };
 }
 

@@ -133,7 +133,7 @@ function textsIn(answer: WholeAnswer, member: string): readonly string[] {
 /**
  * Of the Link header only the `last` of its `rel="next"` is taken; where it points does not matter (P-06).
  */
-function nextLast(answer: WholeAnswer): string | undefined {
+export function nextLast(answer: WholeAnswer): string | undefined {
   const link: string | string[] | undefined = answer.headers.link;
   const text = Array.isArray(link) ? link.join(', ') : (link ?? '');
   const address = /<([^<>]*)>\s*;\s*rel="?next"?/.exec(text)?.[1];

@@ -6,6 +6,7 @@ import { createLists } from './lists.ts';
 import { pushManifest, readManifest, removeManifest, removeTag, resolveTag } from './manifests.ts';
 import { readTarget, type UpstreamOptions, type UpstreamParts } from './options.ts';
 import { createUploadProxy } from './proxy.ts';
+import { listReferrers } from './referrers.ts';
 import { appendUpload, cancelUpload, findUpload, finishUpload, mountBlob, startUpload } from './uploads.ts';
 
 /**
@@ -33,6 +34,7 @@ export function createUpstream(options: UpstreamOptions, parts: UpstreamParts): 
     openBlob: (repository, digest) => openBlob(client, repository, digest),
     listTags: (repository, page) => lists.tags(repository, page),
     listRepositories: (page) => lists.repositories(page),
+    listReferrers: (repository, subject) => listReferrers(client, repository, subject),
     pushManifest: (push) => pushManifest(client, push),
     removeTag: (repository, tag) => removeTag(client, repository, tag),
     removeManifest: (repository, digest) => removeManifest(client, repository, digest),

@@ -174,6 +174,7 @@ function watched(calls: string[], parts: Record<string, Members>): GatewayParts 
   // Only the members that a test needs are there; one that is called without being there fails that test.
   return {
     sources: createSources([{ prefix: '', source: source as never }]),
+    referrers: { bring: async () => undefined },
     sessions: createUploadSessions(new Uint8Array(32), random),
     ...{ clock, random, logger: silentLogger },
     ...rest,
