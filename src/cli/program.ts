@@ -1,6 +1,8 @@
 import { Command } from 'commander';
 import { addAccessCommands } from './commands/access.ts';
 import { addAuditCommands } from './commands/audit.ts';
+import { addClientDoctorCommand } from './commands/client-doctor.ts';
+import { addClientSetupCommand } from './commands/client-setup.ts';
 import { addConfigCommands } from './commands/config.ts';
 import { addExceptionCommands } from './commands/exceptions.ts';
 import { addImageCommands } from './commands/images.ts';
@@ -52,6 +54,8 @@ export function createProgram(version: string, context: CommandContext): Command
   addPolicyCommands(program, context);
   addExceptionCommands(program, context);
   addAuditCommands(program, context);
+  addClientSetupCommand(program, context);
+  addClientDoctorCommand(program, context);
   addCompletionCommand(program, context);
   return program;
 }

@@ -1,0 +1,65 @@
+import type { Command } from 'commander';
+import { CommandFailed, UsageError } from '../client.ts';
+import { plainJson, plainLines } from '../output.ts';
+import type { CommandContext, GlobalOptions } from '../session.ts';
+import { containerdHoles, k3sHoles } from '../supply/containerd-holes.ts';
+import { containersHoles } from '../supply/containers-holes.ts';
+import { dockerHoles } from '../supply/docker-holes.ts';
+import { KNOWN_REGISTRIES } from '../supply/plan.ts';
+import { reachHoles } from '../supply/reach.ts';
+import { readHost } from './client-setup.ts';
+
+interface DoctorOptions {
+  readonly host: string;
+  readonly root: string;
+  readonly origin?: readonly string[];
+  readonly offline?: boolean;
+}
+
+/** `client-doctor`: tries to get around the gateway from a machine that pulls. */
+export function addClientDoctorCommand(program: Command, context: CommandContext): void {
+  const collect = (value: string, before: readonly string[] = []) => [...before, value];
+  program
+    .command('client-doctor')
+    .description("look for ways around the gateway in the clients' files and from this machine's network")
+    .option('--host <host>', 'name and port of the gateway', 'localhost:8443')
+    .option('--root <dir>', 'the machine whose files are read', '/')
+    .option(
+      '--origin <address>',
+      'the registry behind the gateway, or another that must not answer (repeatable)',
+      collect,
+    )
+    .option('--offline', 'read files only')
+    .addHelpText(
+      'after',
+      '\nExit code 1 when there is a way, each with what closes it. Clients that are not installed are passed over.' +
+        '\n\nExample:\n  dockgate client-doctor --host reg.corp --origin http://registry.internal:5000',
+    )
+    .action(async (options: DoctorOptions, command: Command) => {
+      const { json } = command.optsWithGlobals<GlobalOptions>();
+      await examine(options, json === true, context);
+    });
+}
+
+async function examine(options: DoctorOptions, isJson: boolean, context: CommandContext): Promise<void> {
+  const machine = { root: options.root, host: readHost(options.host) };
+  const origins = options.offline ? [] : (options.origin ?? []);
+  for (const origin of origins) {
+    if (!URL.canParse(origin.includes('://') ? origin : `https://${origin}`)) {
+      throw new UsageError(`--origin ${origin}: write a name or http://HOST:PORT`);
+    }
+  }
+  const known = options.offline ? [] : KNOWN_REGISTRIES;
+  const holes = [
+    ...[dockerHoles, containersHoles, containerdHoles, k3sHoles].flatMap((find) => find(machine)),
+    ...(await reachHoles([...origins, ...known])),
+  ];
+  if (isJson) context.output.line(plainJson({ host: machine.host, holes }));
+  else {
+    for (const { client, where, text, mend } of holes) {
+      context.output.line(plainLines(`HOLE  ${client}: ${where}: ${text}\n      mend: ${mend}`));
+    }
+    if (holes.length === 0) context.output.line('no way around the gateway was found');
+  }
+  if (holes.length > 0) throw new CommandFailed(`${holes.length} ways around ${machine.host}`);
+}
