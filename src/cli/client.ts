@@ -1,4 +1,4 @@
-import { type ApiAnswer, send, type Target } from './transport.ts';
+import { type ApiAnswer, type Call, send, type Target } from './transport.ts';
 
 /** A command that was refused or failed: printed as one sentence, exit code 1. */
 export class CommandFailed extends Error {
@@ -16,14 +16,15 @@ export class UsageError extends Error {
 /** The API as the commands call it. */
 export interface Client {
   get(path: string, query?: Readonly<Record<string, string | undefined>>): Promise<Record<string, unknown>>;
-  post(path: string, body?: unknown): Promise<Record<string, unknown>>;
+  /** @param silenceMs longest silence before it is given up, where the call works for longer than others. */
+  post(path: string, body?: unknown, silenceMs?: number): Promise<Record<string, unknown>>;
   put(path: string, body?: unknown): Promise<Record<string, unknown>>;
   delete(path: string): Promise<Record<string, unknown>>;
 }
 
 export function createClient(target: Target): Client {
-  const call = async (method: string, path: string, body?: unknown): Promise<Record<string, unknown>> => {
-    const answer = await send(target, method, path, body).catch((error: unknown) => {
+  const call = async (method: string, path: string, given: Call = {}): Promise<Record<string, unknown>> => {
+    const answer = await send(target, method, path, given).catch((error: unknown) => {
       throw new ServerAway(
         `cannot reach ${whereOf(target)}: ${error instanceof Error ? error.message : error}`,
       );
@@ -34,8 +35,9 @@ export function createClient(target: Target): Client {
   };
   return {
     get: (path, query = {}) => call('GET', path + queryText(query)),
-    post: (path, body) => call('POST', path, body),
-    put: (path, body) => call('PUT', path, body),
+    post: (path, body, silenceMs) =>
+      call('POST', path, { body, ...(silenceMs === undefined ? {} : { silenceMs }) }),
+    put: (path, body) => call('PUT', path, { body }),
     delete: (path) => call('DELETE', path),
   };
 }

@@ -19,8 +19,15 @@ export type Target =
     };
 
 const ANSWER_BYTES_MAX = 64 * 1024 * 1024;
-/** Longest silence: a stored file of many gigabytes is hashed within one call. */
-const TIMEOUT_MS = 600_000;
+/** Longest silence before a call is given up. */
+const SILENCE_MS = 60_000;
+
+/** What a call carries, and how long its answer may take. */
+export interface Call {
+  readonly body?: unknown;
+  /** Longest silence; {@link SILENCE_MS} unless the call is known to work for longer. */
+  readonly silenceMs?: number;
+}
 
 /**
  * Sends one call of the API.
@@ -28,7 +35,12 @@ const TIMEOUT_MS = 600_000;
  * @param path below `/api/v1`, with its query.
  * @throws {Error} nothing answered, or something that is not the API.
  */
-export function send(target: Target, method: string, path: string, body?: unknown): Promise<ApiAnswer> {
+export function send(
+  target: Target,
+  method: string,
+  path: string,
+  { body, silenceMs = SILENCE_MS }: Call = {},
+): Promise<ApiAnswer> {
   const payload = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
   const headers: Record<string, string> = { accept: 'application/json' };
   if (payload) {
@@ -36,7 +48,7 @@ export function send(target: Target, method: string, path: string, body?: unknow
     headers['content-length'] = String(payload.length);
   }
   if (target.kind === 'server') headers.authorization = target.authorization;
-  return exchange(target, { method, path: `/api/v1${path}`, headers, ...(payload ? { payload } : {}) });
+  return exchange(target, { method, path: `/api/v1${path}`, headers, silenceMs, ...(payload ? { payload } : {}) });
 }
 
 /** Sends a form to the token endpoint. */
@@ -50,20 +62,21 @@ export function sendForm(
     'content-type': 'application/x-www-form-urlencoded',
     'content-length': String(payload.length),
   };
-  return exchange(target, { method: 'POST', path, headers, payload });
+  return exchange(target, { method: 'POST', path, headers, silenceMs: SILENCE_MS, payload });
 }
 
 interface Outgoing {
   readonly method: string;
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
+  readonly silenceMs: number;
   readonly payload?: Buffer;
 }
 
 function exchange(target: Target, outgoing: Outgoing): Promise<ApiAnswer> {
-  const { method, path, headers } = outgoing;
+  const { method, path, headers, silenceMs } = outgoing;
   return new Promise((resolve, reject) => {
-    const common = { method, headers, timeout: TIMEOUT_MS };
+    const common = { method, headers, timeout: silenceMs };
     const request =
       target.kind === 'socket'
         ? httpRequest({ ...common, socketPath: target.path, path })
@@ -73,7 +86,7 @@ function exchange(target: Target, outgoing: Outgoing): Promise<ApiAnswer> {
             rejectUnauthorized: true,
             ...(target.ca ? { ca: target.ca } : {}),
           });
-    request.once('timeout', () => request.destroy(new Error(`no answer within ${TIMEOUT_MS / 1000} s`)));
+    request.once('timeout', () => request.destroy(new Error(`no answer within ${silenceMs / 1000} s`)));
     request.once('error', reject);
     request.once('response', (response) => {
       readAll(response).then(

@@ -54,7 +54,7 @@ describe('client-setup and client-doctor', function () {
       for (const { path, state } of files) {
         assert.equal(state, 'unchanged', path);
         assert.equal(statSync(join(root, path)).mode & 0o777, 0o644, path);
-        const parse = path.endsWith('.toml') || path.endsWith('.conf') ? parseToml : parseYaml;
+        const parse: (text: string) => unknown = path.endsWith('.toml') || path.endsWith('.conf') ? parseToml : parseYaml;
         if (!/\.crt$|hosts$/.test(path)) parse(read(path));
       }
       const examined = await examineFiles();

@@ -4,6 +4,9 @@ import { table } from '../output.ts';
 import { type Invocation, withSession } from '../run-command.ts';
 import type { CommandContext } from '../session.ts';
 
+/** Longest silence of a call: a stored file of many gigabytes is hashed within one. */
+const SILENCE_MS = 600_000;
+
 /** `registry gc`, `registry verify`, `registry usage`: the content store. */
 export function addRegistryCommands(program: Command, context: CommandContext): void {
   const registry = program
@@ -38,7 +41,8 @@ export function addRegistryCommands(program: Command, context: CommandContext): 
 async function collect({ client, output }: Invocation, isDryRun: boolean) {
   const value = { isDryRun, count: 0, bytes: 0, pendingLinks: 0 };
   for (let after: unknown; ; ) {
-    const part = await client.post('/registry/gc', { isDryRun, ...(after === undefined ? {} : { after }) });
+    const body = { isDryRun, ...(after === undefined ? {} : { after }) };
+    const part = await client.post('/registry/gc', body, SILENCE_MS);
     value.count += Number(part.count);
     value.bytes += Number(part.bytes);
     value.pendingLinks += Number(part.pendingLinks);
@@ -65,7 +69,7 @@ async function verifyAll({ client, output }: Invocation) {
   let bytes = 0;
   const flaws = new Map<unknown, Record<string, unknown>>();
   for (let next: Record<string, unknown> = { step: 'files' }; ; ) {
-    const part = await client.post('/registry/verify', next);
+    const part = await client.post('/registry/verify', next, SILENCE_MS);
     const isFiles = next.step === 'files';
     counts[isFiles ? 'files' : 'links'] += Number(part.count);
     if (isFiles) bytes += Number(part.bytes);
