@@ -48,7 +48,13 @@ export function send(
     headers['content-length'] = String(payload.length);
   }
   if (target.kind === 'server') headers.authorization = target.authorization;
-  return exchange(target, { method, path: `/api/v1${path}`, headers, silenceMs, ...(payload ? { payload } : {}) });
+  return exchange(target, {
+    method,
+    path: `/api/v1${path}`,
+    headers,
+    silenceMs,
+    ...(payload ? { payload } : {}),
+  });
 }
 
 /** Sends a form to the token endpoint. */

@@ -9,6 +9,8 @@ export interface CutLine {
   hasCut(): boolean;
   /** Bytes that clients were sent, over all connections. */
   sentBytes(): number;
+  /** How many connections clients opened. */
+  connections(): number;
   close(): Promise<void>;
 }
 
@@ -21,8 +23,10 @@ export async function openCutLine(cutAfterBytes: number): Promise<CutLine> {
   let target = 0;
   let isCut = false;
   let sent = 0;
+  let connections = 0;
   const open = new Set<Socket>();
   const server = createServer((client) => {
+    connections += 1;
     const upstream = connectTo(target, '127.0.0.1');
     let carried = 0;
     for (const socket of [client, upstream]) {
@@ -56,6 +60,7 @@ export async function openCutLine(cutAfterBytes: number): Promise<CutLine> {
     },
     hasCut: () => isCut,
     sentBytes: () => sent,
+    connections: () => connections,
     async close() {
       for (const socket of open) socket.destroy();
       server.close();

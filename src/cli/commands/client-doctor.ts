@@ -2,10 +2,11 @@ import type { Command } from 'commander';
 import { CommandFailed, UsageError } from '../client.ts';
 import { plainJson, plainLines } from '../output.ts';
 import type { CommandContext, GlobalOptions } from '../session.ts';
+import { authorityHoles, handshakeHoles } from '../supply/authorities.ts';
 import { containerdHoles, k3sHoles } from '../supply/containerd-holes.ts';
 import { containersHoles } from '../supply/containers-holes.ts';
 import { dockerHoles } from '../supply/docker-holes.ts';
-import { KNOWN_REGISTRIES } from '../supply/plan.ts';
+import { KNOWN_REGISTRIES } from '../supply/places.ts';
 import { reachHoles } from '../supply/reach.ts';
 import { readHost } from './client-setup.ts';
 
@@ -13,6 +14,7 @@ interface DoctorOptions {
   readonly host: string;
   readonly root: string;
   readonly origin?: readonly string[];
+  readonly public: boolean;
   readonly offline?: boolean;
 }
 
@@ -29,10 +31,11 @@ export function addClientDoctorCommand(program: Command, context: CommandContext
       'the registry behind the gateway, or another that must not answer (repeatable)',
       collect,
     )
-    .option('--offline', 'read files only')
+    .option('--no-public', 'do not ask the public registries whether they answer this machine')
+    .option('--offline', 'read files only: ask neither the gateway nor any registry')
     .addHelpText(
       'after',
-      '\nExit code 1 when there is a way, each with what closes it. Clients that are not installed are passed over.' +
+      '\nExit code 1 when there is a hole; each is printed with what mends it. Clients that are not installed are passed over.' +
         '\n\nExample:\n  dockgate client-doctor --host reg.corp --origin http://registry.internal:5000',
     )
     .action(async (options: DoctorOptions, command: Command) => {
@@ -43,17 +46,15 @@ export function addClientDoctorCommand(program: Command, context: CommandContext
 
 async function examine(options: DoctorOptions, isJson: boolean, context: CommandContext): Promise<void> {
   const machine = { root: options.root, host: readHost(options.host) };
-  const origins = options.offline ? [] : (options.origin ?? []);
+  const origins = [...(options.origin ?? []), ...(options.public ? KNOWN_REGISTRIES : [])];
   for (const origin of origins) {
     if (!URL.canParse(origin.includes('://') ? origin : `https://${origin}`)) {
       throw new UsageError(`--origin ${origin}: write a name or http://HOST:PORT`);
     }
   }
-  const known = options.offline ? [] : KNOWN_REGISTRIES;
-  const holes = [
-    ...[dockerHoles, containersHoles, containerdHoles, k3sHoles].flatMap((find) => find(machine)),
-    ...(await reachHoles([...origins, ...known])),
-  ];
+  const find = [dockerHoles, containersHoles, containerdHoles, k3sHoles, authorityHoles];
+  const holes = find.flatMap((holesOf) => holesOf(machine));
+  if (!options.offline) holes.push(...(await handshakeHoles(machine)), ...(await reachHoles(origins)));
   if (isJson) context.output.line(plainJson({ host: machine.host, holes }));
   else {
     for (const { client, where, text, mend } of holes) {
@@ -61,5 +62,5 @@ async function examine(options: DoctorOptions, isJson: boolean, context: Command
     }
     if (holes.length === 0) context.output.line('no way around the gateway was found');
   }
-  if (holes.length > 0) throw new CommandFailed(`${holes.length} ways around ${machine.host}`);
+  if (holes.length > 0) throw new CommandFailed(`${holes.length} holes around ${machine.host}`);
 }

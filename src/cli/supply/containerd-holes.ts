@@ -8,8 +8,8 @@ import {
   parseYaml,
   readBelow,
 } from './holes.ts';
+import { CONTAINERD_HOSTS as HOSTS, K3S_REGISTRIES as REGISTRIES } from './places.ts';
 
-const HOSTS = '/etc/containerd/certs.d';
 const CONFIG = '/etc/containerd/config.toml';
 const MEND = 'dockgate client-setup containerd --apply';
 
@@ -44,7 +44,10 @@ export function containerdHoles(machine: Machine): readonly Hole[] {
     const server = typeof value.server === 'string' ? value.server : `https://${folder}`;
     if (!isGateway(machine, server)) hole(path, `falls back to ${server}`);
     if (value.skip_verify === true) hole(path, `does not check the certificate of ${server}`);
-    for (const [url, options] of Object.entries(asRecord(value.host))) {
+    const hosts = Object.entries(asRecord(value.host));
+    if (hosts.length === 0)
+      hole(path, `names no host: containerd 1.6 takes it for broken and asks ${folder}`);
+    for (const [url, options] of hosts) {
       if (!isGateway(machine, url)) hole(path, `asks ${url}`);
       if (asRecord(options).skip_verify === true) hole(path, `does not check the certificate of ${url}`);
     }
@@ -53,7 +56,6 @@ export function containerdHoles(machine: Machine): readonly Hole[] {
 }
 
 const K3S = '/etc/rancher/k3s';
-const REGISTRIES = `${K3S}/registries.yaml`;
 
 /** Ways of k3s around the gateway. */
 export function k3sHoles(machine: Machine): readonly Hole[] {

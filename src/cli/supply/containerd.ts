@@ -1,7 +1,8 @@
-import { type Plan, type PlannedFile, quoted, type SetupRequest, whole } from './plan.ts';
+import { CONTAINERD_HOSTS as HOSTS, K3S_REGISTRIES } from './places.ts';
+import { type Mirror, type Plan, type PlannedFile, quoted, type SetupRequest, whole } from './plan.ts';
 
-const HOSTS = '/etc/containerd/certs.d';
-const CA = '/etc/containerd/dockgate-ca.crt';
+/** Beside each hosts.toml, which names it so. */
+const CA = 'ca.crt';
 /** No name server ever knows it (RFC 6761), so nothing is pulled from a registry that has no file of its own. */
 const NOWHERE = 'https://closed-by-dockgate.invalid';
 
@@ -17,24 +18,27 @@ export function planContainerd({ host, ca, mirrors }: SetupRequest): Plan {
   };
   return {
     files: [
-      whole(CA, ca),
-      whole(`${HOSTS}/${host}/hosts.toml`, hostsFile(`https://${host}`, false)),
-      ...mirrors.map(({ registry, prefix }) =>
-        whole(`${HOSTS}/${registry}/hosts.toml`, hostsFile(`https://${host}/v2/${prefix}`, true)),
-      ),
-      whole(
-        `${HOSTS}/_default/hosts.toml`,
-        `# All that has no folder beside this one.\nserver = ${quoted(NOWHERE)}\n`,
-      ),
+      ...[host, ...mirrors.map(({ registry }) => registry)].flatMap((registry) => [
+        whole(`${HOSTS}/${registry}/hosts.toml`, hostsFile(`https://${host}`, registry !== host)),
+        whole(`${HOSTS}/${registry}/${CA}`, ca),
+      ]),
+      whole(`${HOSTS}/_default/hosts.toml`, CLOSED),
       config,
     ],
     notes: [
       `a config.toml of your own needs config_path = "${HOSTS}" under the CRI plugin's registry`,
       `ctr is told with each command: ctr images pull --hosts-dir ${HOSTS}`,
       'restart it: systemctl restart containerd',
+      ...mirrors.map(mirrorNote),
     ],
   };
 }
+
+/** Of all that has no folder. containerd 1.6 takes a file without any `host` for broken and asks the origin. */
+const CLOSED = `server = ${quoted(NOWHERE)}
+
+[host.${quoted(NOWHERE)}]
+`;
 
 const CONFIG = `version = 2
 
@@ -44,19 +48,22 @@ const CONFIG = `version = 2
 
 /** The server and its host are the same: a second try ends where the first did. */
 function hostsFile(url: string, isMirror: boolean): string {
-  const override = isMirror ? ['override_path = true'] : [];
+  const capabilities = isMirror ? ['capabilities = ["pull", "resolve"]'] : [];
   return [
     `server = ${quoted(url)}`,
     `ca = ${quoted(CA)}`,
-    ...override,
-    ...(isMirror ? ['capabilities = ["pull", "resolve"]'] : []),
+    ...capabilities,
     '',
     `[host.${quoted(url)}]`,
     `  ca = ${quoted(CA)}`,
-    ...override.map((line) => `  ${line}`),
-    ...(isMirror ? ['  capabilities = ["pull", "resolve"]'] : []),
+    ...capabilities.map((line) => `  ${line}`),
     '',
   ].join('\n');
+}
+
+/** No prefix is written here: containerd says with each request in whose place it asks, and the gateway puts it before. */
+function mirrorNote({ registry, prefix }: Mirror): string {
+  return `the gateway must have ${registry} among the mirrors of its upstream ${prefix} (upstreams[].mirrors)`;
 }
 
 const K3S_CA = '/etc/rancher/k3s/dockgate-ca.crt';
@@ -71,10 +78,9 @@ export function planK3s({ host, ca, mirrors }: SetupRequest): Plan {
     'mirrors:',
     `  ${quoted(host)}:`,
     `    endpoint: [${quoted(`https://${host}`)}]`,
-    ...mirrors.flatMap(({ registry, prefix }) => [
+    ...mirrors.flatMap(({ registry }) => [
       `  ${quoted(registry)}:`,
       `    endpoint: [${quoted(`https://${host}`)}]`,
-      `    rewrite: { "^(.*)$": ${quoted(`${prefix}/$1`)} }`,
     ]),
     '  "*":',
     `    endpoint: [${quoted(NOWHERE)}]`,
@@ -86,12 +92,13 @@ export function planK3s({ host, ca, mirrors }: SetupRequest): Plan {
   return {
     files: [
       whole(K3S_CA, ca),
-      whole('/etc/rancher/k3s/registries.yaml', text.join('\n')),
+      whole(K3S_REGISTRIES, text.join('\n')),
       whole('/etc/rancher/k3s/config.yaml.d/dockgate.yaml', 'disable-default-registry-endpoint: true\n'),
     ],
     notes: [
       'k3s before 1.30 has no disable-default-registry-endpoint and falls back to the origin: close it in the firewall',
       'restart it: systemctl restart k3s',
+      ...mirrors.map(mirrorNote),
     ],
   };
 }

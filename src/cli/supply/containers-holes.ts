@@ -8,10 +8,10 @@ import {
   parseToml,
   readBelow,
 } from './holes.ts';
-import { KNOWN_REGISTRIES } from './plan.ts';
+import { KNOWN_REGISTRIES, OF_CONTAINERS } from './places.ts';
 
-const MAIN = '/etc/containers/registries.conf';
-const FOLDER = '/etc/containers/registries.conf.d';
+const MAIN = `${OF_CONTAINERS}/registries.conf`;
+const FOLDER = `${OF_CONTAINERS}/registries.conf.d`;
 const OWN = '.config/containers';
 const CLIENT = 'podman';
 const MEND = 'dockgate client-setup podman --apply (the same for skopeo, cri-o and lxc)';
@@ -23,7 +23,7 @@ interface Entry {
 
 /** Ways of podman, buildah, skopeo, CRI-O and LXC around the gateway. @see containers-registries.conf(5) */
 export function containersHoles(machine: Machine): readonly Hole[] {
-  if (namesBelow(machine, '/etc/containers').length === 0) return [];
+  if (namesBelow(machine, OF_CONTAINERS).length === 0) return [];
   const found: Hole[] = [...ownFileHoles(machine)];
   const entries = new Map<string, Entry>();
   let search: { readonly path: string; readonly names: readonly string[] } | undefined;
@@ -52,11 +52,6 @@ export function containersHoles(machine: Machine): readonly Hole[] {
   for (const [prefix, entry] of entries) found.push(...entryHoles(machine, prefix, entry));
   for (const registry of KNOWN_REGISTRIES) {
     if (!entries.has(registry)) found.push(hole(FOLDER, `${registry} is neither blocked nor mirrored`));
-  }
-  const ca = `/etc/containers/certs.d/${machine.host}/ca.crt`;
-  const alsoRead = `/etc/docker/certs.d/${machine.host}/ca.crt`;
-  if (readBelow(machine, ca) === undefined && readBelow(machine, alsoRead) === undefined) {
-    found.push(hole(ca, "does not know the gateway's CA"));
   }
   return found;
 }

@@ -1,4 +1,5 @@
-import { KNOWN_REGISTRIES, type Plan, quoted, type SetupRequest, whole } from './plan.ts';
+import { KNOWN_REGISTRIES } from './places.ts';
+import { type Plan, quoted, type SetupRequest, whole } from './plan.ts';
 
 /** The last of the folder: later files win. */
 const REGISTRIES_PATH = '/etc/containers/registries.conf.d/zz-dockgate.conf';

@@ -1,35 +1,46 @@
-import { type Plan, type PlannedFile, type SetupRequest, whole } from './plan.ts';
+import { isIP } from 'node:net';
+import { KNOWN_REGISTRIES, NOWHERE, namesOf, OF_DOCKER } from './places.ts';
+import { type Plan, type SetupRequest, whole } from './plan.ts';
 
-/** Nothing is routed there, so a connection fails at once (RFC 1112, class E). */
-const NOWHERE = '240.0.0.1';
 const BEGIN = '# dockgate: begin';
 const END = '# dockgate: end';
 
-/** Names under which docker asks a registry. */
-const NAMES: Readonly<Record<string, readonly string[]>> = {
-  'docker.io': ['registry-1.docker.io', 'index.docker.io', 'auth.docker.io'],
-};
-
 /**
  * The daemon asks `registry-mirrors` first and Docker Hub itself when they refuse: a refusal would be no refusal. So
- * there is none; images are named by the gateway, and the origin's names lead nowhere.
+ * there is none; images are named by the gateway, and the names of other registries lead nowhere, since docker has no
+ * setting that blocks one.
  */
 export function planDocker({ host, ca, mirrors }: SetupRequest): Plan {
-  const closed = mirrors.flatMap(({ registry }) => NAMES[registry] ?? [registry]);
-  const hosts: PlannedFile = { path: '/etc/hosts', text: (before = '') => withBlock(before, closed) };
+  const registries = new Set([...mirrors.map(({ registry }) => registry), ...KNOWN_REGISTRIES]);
+  const closed = [...registries].flatMap(namesOf).filter((name) => canBeClosed(name, host));
   return {
     files: [
-      whole(`/etc/docker/certs.d/${host}/ca.crt`, ca),
-      { path: '/etc/docker/daemon.json', text: (before) => mergeDaemon(before, host) },
-      ...(closed.length > 0 ? [hosts] : []),
+      whole(`${OF_DOCKER}/certs.d/${host}/ca.crt`, ca),
+      { path: `${OF_DOCKER}/daemon.json`, text: (before) => mergeDaemon(before, host) },
+      {
+        path: '/etc/hosts',
+        text: (before = '') =>
+          withBlock(
+            before,
+            closed.map((name) => name.replace(/:\d+$/, '')),
+          ),
+      },
     ],
     notes: [
       'restart the daemon: systemctl restart docker',
       'docker falls back to Docker Hub from any registry-mirrors, so none is set: name images by the gateway',
       ...mirrors.map(({ registry, prefix }) => `  ${registry}/NAME is ${host}/${prefix}/NAME`),
-      'close the way to all other registries in the firewall: docker has no setting for it',
+      'registries that are not in /etc/hosts are closed in the firewall alone: docker has no setting for it',
+      'not on the machine where dockgate itself runs: it would not reach them either',
     ],
   };
+}
+
+/** An address has no name to close, and this machine's or the gateway's name must lead where it led. */
+function canBeClosed(name: string, host: string): boolean {
+  const { hostname } = new URL(`https://${name}`);
+  const isAddress = isIP(hostname.replace(/^\[(.*)\]$/, '$1')) !== 0;
+  return !isAddress && hostname !== 'localhost' && hostname !== new URL(`https://${host}`).hostname;
 }
 
 function mergeDaemon(before: string | undefined, host: string): string {

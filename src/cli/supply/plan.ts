@@ -27,21 +27,6 @@ export interface Plan {
   readonly notes: readonly string[];
 }
 
-/** Registries that clients reach without being told: whatever has no mirror among them is shut off. */
-export const KNOWN_REGISTRIES: readonly string[] = [
-  'docker.io',
-  'gcr.io',
-  'ghcr.io',
-  'mcr.microsoft.com',
-  'public.ecr.aws',
-  'quay.io',
-  'registry.access.redhat.com',
-  'registry.fedoraproject.org',
-  'registry.gitlab.com',
-  'registry.k8s.io',
-  'registry.redhat.io',
-];
-
 export function whole(path: string, text: string): PlannedFile {
   return { path, text: () => text };
 }

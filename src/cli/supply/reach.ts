@@ -1,48 +1,56 @@
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import type { Hole } from './holes.ts';
+import { namesOf } from './places.ts';
 
-/** Where the registries that clients know by another name really are. */
-const ADDRESSES: Readonly<Record<string, string>> = { 'docker.io': 'registry-1.docker.io' };
-const WAIT_MS = 5000;
+/** Longest wait for a name to be looked up, a connection and an answer together. */
+const WAIT_MS = 10_000;
+/** Node looks up so many names at once: one more would wait for its turn while its time runs. */
+const AT_ONCE = 4;
 
 /** Asks each address as a client would that knows no gateway; whoever answers is a way around it. */
 export async function reachHoles(origins: readonly string[]): Promise<readonly Hole[]> {
-  const found = await Promise.all(
-    origins.map(async (origin): Promise<readonly Hole[]> => {
-      const url = origin.includes('://') ? origin : `https://${ADDRESSES[origin] ?? origin}`;
-      const status = await ask(url);
-      if (status === undefined) return [];
-      const text = `answers this machine directly (status ${status})`;
-      return [
-        {
-          client: 'network',
-          where: url,
-          text,
-          mend: 'let only the gateway reach it: firewall or network policy',
-        },
-      ];
-    }),
+  const found = new Map<string, Hole>();
+  const waiting = origins.map((origin) =>
+    origin.includes('://') ? origin : `https://${namesOf(origin)[0]}`,
   );
-  return found.flat();
+  const work = async (): Promise<void> => {
+    for (let url = waiting.shift(); url !== undefined; url = waiting.shift()) {
+      const said = await ask(url);
+      if (said === undefined) continue;
+      const mend = 'let only the gateway reach it: firewall or network policy';
+      found.set(url, { client: 'network', where: url, text: `${said} this machine directly`, mend });
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, work));
+  return [...found.values()].sort((a, b) => (a.where < b.where ? -1 : 1));
 }
 
-/** @returns the status of `/v2/`, whatever certificate comes with it; `undefined`: nothing answers. */
-function ask(url: string): Promise<number | undefined> {
+/** @returns what `/v2/` does; who shows a bad certificate takes connections. `undefined`: no connection within the time. */
+function ask(url: string): Promise<string | undefined> {
   return new Promise((resolve) => {
     const target = new URL('/v2/', url);
     // Whether it is the registry matters to nobody: that something answers is the finding, and nothing is sent.
     const request =
       target.protocol === 'http:'
-        ? httpRequest(target, { timeout: WAIT_MS, agent: false })
-        : httpsRequest(target, { timeout: WAIT_MS, agent: false, rejectUnauthorized: false });
-    request.once('timeout', () => request.destroy());
-    request.once('error', () => resolve(undefined));
-    request.once('response', (response) => {
-      response.resume();
-      resolve(response.statusCode ?? 0);
+        ? httpRequest(target, { agent: false })
+        : httpsRequest(target, { agent: false });
+    let isConnected = false;
+    const end = (said: string | undefined): void => {
+      clearTimeout(timer);
       request.destroy();
+      resolve(said);
+    };
+    const silent = () => end(isConnected ? 'takes connections from' : undefined);
+    const timer = setTimeout(silent, WAIT_MS);
+    request.once('socket', (socket) => {
+      socket.once('connect', () => {
+        isConnected = true;
+      });
     });
+    // Not once: what a destroyed request says later concerns nobody.
+    request.on('error', silent);
+    request.once('response', ({ statusCode }) => end(`answers (status ${statusCode})`));
     request.end();
   });
 }
