@@ -5,6 +5,7 @@ import { request as httpsRequest } from 'node:https';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
@@ -242,6 +243,26 @@ export function runCli(
     );
     child.stdin?.end(options.input ?? '');
   });
+}
+
+/**
+ * Runs the CLI on a server's data and hands out its standard output line by line, however much it is.
+ *
+ * @throws {Error} it ended with another code than 0.
+ */
+export async function* linesOfCli(
+  server: Pick<Dockgate, 'data' | 'directory'>,
+  args: readonly string[],
+): AsyncGenerator<string> {
+  const child = spawn(process.execPath, [MAIN, '--data', server.data, ...args], {
+    cwd: server.directory,
+    env: { ...cleanEnvironment(), HOME: server.directory },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const ended = once(child, 'exit');
+  yield* createInterface({ input: child.stdout });
+  const [code] = await ended;
+  if (code !== 0) throw new Error(`dockgate ${args.join(' ')} ended with ${code}`);
 }
 
 function exchange(
