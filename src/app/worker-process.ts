@@ -51,7 +51,7 @@ await runChild(async ({ config, version, name }, closing) => {
   const audit = measuredAudit(writer, { metrics, clock });
   closing.defer(() => audit.close());
   const content = await openContent({ directory: paths.content }, { clock, random, logger });
-  const linkWrites = remotePart<LinkWrites>(rpc, 'links');
+  const linkWrites = remotePart<LinkWrites>(rpc, 'links', { repeatable: ['linkBlob', 'linkManifest'] });
   const sources = openSources(config, paths, {
     content,
     links: reads.links,
@@ -69,7 +69,7 @@ await runChild(async ({ config, version, name }, closing) => {
     { config, paths, version, hosts: hostsOf(config) },
     {
       accounts: combine(reads.accounts, remotePart<AccountWrites>(rpc, 'accounts')),
-      facts: combine(reads.facts, remotePart<FactWrites>(rpc, 'facts')),
+      facts: combine(reads.facts, remotePart<FactWrites>(rpc, 'facts', { repeatable: ['seeDigest'] })),
       attempts: createRemoteAttempts(rpc, attemptOptions(config), { clock }),
       scans: createRemoteScans(rpc, scannerNames(config)),
       links: reads.links,

@@ -9,7 +9,14 @@ export interface Rpc {
    *   took effect is then unknown. A Fault that the other side threw (a StoreConflict, too) arrives as a Fault with
    *   the same code, message and status; any other error as DG_HOUSEKEEPING_FAILED.
    */
-  call(method: string, args: readonly unknown[], options?: { readonly timeoutMs?: number }): Promise<unknown>;
+  call(method: string, args: readonly unknown[], options?: CallOptions): Promise<unknown>;
+}
+
+export interface CallOptions {
+  /** Longest time in milliseconds for the answer to come. */
+  readonly timeoutMs?: number;
+  /** Done twice it is as done once: where the line breaks during the call, it is made once more on the next one. */
+  readonly isRepeatable?: boolean;
 }
 
 /** What one side offers: the functions of a port by part name. */

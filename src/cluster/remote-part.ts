@@ -1,16 +1,22 @@
 import type { Rpc } from './ports.ts';
 
+export interface RemotePartOptions<Port> {
+  /** For each call, in milliseconds. */
+  readonly timeoutMs?: number;
+  /** Functions that may be called twice for once, see `CallOptions`. */
+  readonly repeatable?: readonly (keyof Port & string)[];
+}
+
 /**
  * A port whose functions run in the housekeeping process: `remotePart<AccountWrites>(rpc, 'accounts').addGrant(g)`
  * calls `accounts.addGrant`. Every function of the port must return a promise, and take and give JSON values.
- *
- * @param options.timeoutMs for each call, in milliseconds.
  */
 export function remotePart<Port extends object>(
   rpc: Rpc,
   part: string,
-  options: { readonly timeoutMs?: number } = {},
+  { timeoutMs, repeatable = [] }: RemotePartOptions<Port> = {},
 ): Port {
+  const repeated = new Set<string>(repeatable);
   const functions = new Map<string, (...args: unknown[]) => Promise<unknown>>();
   const target = Object.create(null);
   return new Proxy<Port>(target, {
@@ -19,7 +25,12 @@ export function remotePart<Port extends object>(
       if (typeof member !== 'string' || member === 'then' || member === 'toJSON') return undefined;
       const known = functions.get(member);
       if (known) return known;
-      const remote = (...args: unknown[]): Promise<unknown> => rpc.call(`${part}.${member}`, args, options);
+      const callOptions = {
+        ...(timeoutMs === undefined ? {} : { timeoutMs }),
+        isRepeatable: repeated.has(member),
+      };
+      const remote = (...args: unknown[]): Promise<unknown> =>
+        rpc.call(`${part}.${member}`, args, callOptions);
       functions.set(member, remote);
       return remote;
     },

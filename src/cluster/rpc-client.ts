@@ -2,7 +2,7 @@ import { createConnection, type Socket } from 'node:net';
 import { type Changes, type Clock, type Logger, SECOND_MS } from '../base/index.ts';
 import { type ChangeFeed, createChangeFeed } from './change-feed.ts';
 import { createFrameReader, encodeFrame } from './frames.ts';
-import type { Rpc } from './ports.ts';
+import type { CallOptions, Rpc } from './ports.ts';
 import { fromWireFault, isToClient, type ToClient, type ToServer, unavailable } from './wire.ts';
 
 export interface RpcClientOptions {
@@ -29,6 +29,9 @@ const WATCH_MS = 250;
 const WELCOME_MS_MAX = 2 * SECOND_MS;
 /** Calls under way; more means that the other side hangs, and waiting in memory would only hide it. */
 const CALLS_COUNT_MAX = 5000;
+
+/** What a broken line says to each call under way. */
+class LineBroke extends Error {}
 
 interface Call {
   readonly resolve: (value: unknown) => void;
@@ -105,7 +108,7 @@ export function connectRpc(
     if (socket === closed) {
       socket = undefined;
       feed.break();
-      for (const id of [...calls.keys()]) settle(id)?.reject(unavailable('went away during the call'));
+      for (const id of [...calls.keys()]) settle(id)?.reject(new LineBroke());
     }
     if (isClosed) return;
     retryTimer = setTimeout(connect, retryMs);
@@ -135,6 +138,25 @@ export function connectRpc(
     return socket;
   }
 
+  /** @throws {LineBroke} whether it took effect is unknown. */
+  async function callOnce(
+    method: string,
+    args: readonly unknown[],
+    callOptions: CallOptions,
+  ): Promise<unknown> {
+    const timeoutMs = callOptions.timeoutMs ?? options.timeoutMs ?? TIMEOUT_MS;
+    const opened = await line(Math.min(timeoutMs, options.connectWaitMsMax ?? CONNECT_WAIT_MS_MAX));
+    if (!opened) throw unavailable('is away');
+    if (calls.size >= CALLS_COUNT_MAX) throw unavailable('has too many calls waiting');
+    const id = ++lastId;
+    const frame = encodeFrame({ type: 'call', id, method, args } satisfies ToServer);
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => settle(id)?.reject(unavailable('did not answer in time')), timeoutMs);
+      calls.set(id, { resolve, reject, timer });
+      opened.write(frame);
+    });
+  }
+
   // A silent line is as bad as none: it is closed, and what waits for an answer is told.
   const watch = setInterval(() => {
     if (!socket || !feed.isSilent()) return;
@@ -151,16 +173,16 @@ export function connectRpc(
     changes: changesOf(feed),
     isConnected: () => socket !== undefined && feed.isWhole(),
     async call(method, args, callOptions = {}) {
-      const timeoutMs = callOptions.timeoutMs ?? options.timeoutMs ?? TIMEOUT_MS;
-      const opened = await line(Math.min(timeoutMs, options.connectWaitMsMax ?? CONNECT_WAIT_MS_MAX));
-      if (!opened) throw unavailable('is away');
-      if (calls.size >= CALLS_COUNT_MAX) throw unavailable('has too many calls waiting');
-      const id = ++lastId;
-      const frame = encodeFrame({ type: 'call', id, method, args } satisfies ToServer);
-      return new Promise((resolve, reject) => {
-        const timer = setTimeout(() => settle(id)?.reject(unavailable('did not answer in time')), timeoutMs);
-        calls.set(id, { resolve, reject, timer });
-        opened.write(frame);
+      const broke = (error: unknown): unknown =>
+        error instanceof LineBroke ? unavailable('went away during the call') : error;
+      try {
+        return await callOnce(method, args, callOptions);
+      } catch (error) {
+        if (!(error instanceof LineBroke) || !callOptions.isRepeatable || isClosed) throw broke(error);
+      }
+      // A busy machine makes the line look dead for a moment; no client should hear of that.
+      return callOnce(method, args, callOptions).catch((error: unknown) => {
+        throw broke(error);
       });
     },
     close() {

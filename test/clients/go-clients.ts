@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Dockgate } from '../support/dockgate.ts';
 import { goProgram } from '../support/go-program.ts';
@@ -20,7 +21,8 @@ export function craneClient(server: Dockgate): ContainerClient {
     logout: () => crane(['auth', 'logout', server.host]),
     async push(from, image) {
       // It takes a layout of one image alone, and any archive of docker's form.
-      const archive = join(directory, `${image.replaceAll(/\W/g, '-')}.tar`);
+      const archive = join(directory, 'image.tar');
+      rmSync(archive, { force: true });
       const copied = await run('skopeo', ['copy', `oci:${from}`, `docker-archive:${archive}`], {
         environment,
       });

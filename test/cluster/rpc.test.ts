@@ -208,6 +208,29 @@ describe('the line between the processes of a node', () => {
       assert.equal(await client.call('sums.add', [2, 2]), 4);
     });
 
+    it('and a call that may be made twice is made again on the next line, once', async () => {
+      let begun = 0;
+      const calls = {
+        hang: () => {
+          begun += 1;
+          return new Promise<number>(() => {});
+        },
+      };
+      const first = await serve({ calls });
+      const client = connect();
+      const remote = remotePart<typeof calls>(client, 'calls', { repeatable: ['hang'] });
+      const hanging = remote.hang();
+      hanging.catch(() => {});
+      await until(() => begun === 1);
+      await first.close();
+      const second = await serve({ calls });
+      await until(() => begun === 2);
+      await second.close();
+      await serve({ calls: { hang: async () => 3 } });
+      await assert.rejects(hanging, { code: 'DG_HOUSEKEEPING_UNAVAILABLE' });
+      assert.equal(await remote.hang(), 3);
+    });
+
     it('is heard no more when it only hangs', async () => {
       const silent = createServer((socket) => {
         const welcome = Buffer.from(JSON.stringify({ type: 'welcome', seq: 0 }));

@@ -31,7 +31,9 @@ const PUSH_EVERY = 5;
 const USERS = ['ana', 'ben', 'cem', 'dua', 'eva', 'fee', 'gil', 'hal'];
 const REAL_USER = 'operator';
 /** The clients leave the processor to the server. */
-const NICE = 10;
+const NICE = 5;
+/** So much patience for clients that get little of a busy machine. */
+const CONFIG = 'limits: { header: 60s, idle: 5m }\n';
 const POLICY = `policies:
   - name: soak
     match: ["team/**"]
@@ -49,7 +51,7 @@ describe(`two hundred mixed clients that pull and push for ${SECONDS} seconds`, 
   let real: readonly RealClient[] = [];
 
   before(async () => {
-    server = await startDockgate();
+    server = await startDockgate({ config: CONFIG });
     setPriority(NICE);
     await server.run(['policy', 'apply', '-f', '-'], POLICY);
     for (const user of [...USERS, REAL_USER]) await server.addUser(user, PASSWORD, ['developer', 'team/**']);
@@ -182,6 +184,7 @@ describe(`two hundred mixed clients that pull and push for ${SECONDS} seconds`, 
       ],
       ['429, waited for', String(ledger.waited)],
       ['failures', String(problems.length)],
+      ...kindsOf(problems),
       [
         'records',
         `${check.lines} in the log; ${ledger.recorded.size} answers, ${check.problems.length} amiss`,
@@ -216,6 +219,17 @@ describe(`two hundred mixed clients that pull and push for ${SECONDS} seconds`, 
 function noiseImage(sizes: readonly number[]): Promise<BuiltImage> {
   const layers = sizes.map((size, at) => [{ path: `file${at}`, data: randomBytes(size) }]);
   return buildImage({ config: { user: 'app' }, layers });
+}
+
+/** What the failures have in common, the most frequent first. */
+function kindsOf(problems: readonly string[]): readonly (readonly [string, string])[] {
+  const counts = new Map<string, number>();
+  for (const problem of problems) {
+    const kind = problem.replaceAll(/[\w-]*\d[\w-]*/g, '#').slice(0, 200);
+    counts.set(kind, (counts.get(kind) ?? 0) + 1);
+  }
+  const sorted = [...counts].sort(([, a], [, b]) => b - a).slice(0, 8);
+  return sorted.map(([kind, count]) => [`- ${count} times`, kind]);
 }
 
 function printTable(rows: readonly (readonly string[])[]): void {
