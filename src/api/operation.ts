@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { Identity } from '../auth/index.ts';
+import type { Identity, ShownCertificate } from '../auth/index.ts';
 import type { Repository } from '../oci/index.ts';
 import type { RepositoryAction, SystemAction } from '../roles/index.ts';
 import type { ApiParts } from './parts.ts';
@@ -14,6 +14,8 @@ export interface Subject {
 export interface OperationContext {
   readonly parts: ApiParts;
   readonly identity: Identity;
+  /** Shown by the client when its connection was made; absent where none was. */
+  readonly certificate: ShownCertificate | undefined;
   /** For a call that makes many changes: a record of each, durable when it resolves. */
   readonly recordChange: (change: RecordedChange) => Promise<void>;
 }

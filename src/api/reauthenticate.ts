@@ -9,13 +9,14 @@ import { ApiProblem, type OperationContext } from './operation.ts';
  */
 export async function requirePassword(
   shown: { readonly password: string; readonly code?: string | undefined },
-  { parts, identity }: OperationContext,
+  { parts, identity, certificate }: OperationContext,
 ): Promise<void> {
   const { name, id } = identity.principal;
   const proved = await parts.authenticator.signIn({
     name,
     secret: shown.password,
     source: `own password of ${id}`,
+    certificate,
     ...(shown.code === undefined ? {} : { code: shown.code }),
   });
   if (proved.ok && proved.identity.via === 'basic' && proved.identity.principal.id === id) return;

@@ -1,4 +1,4 @@
-import type { Identity } from '../auth/index.ts';
+import { certificateOf, type Identity } from '../auth/index.ts';
 import type { Identify } from './identify.ts';
 import { ApiProblem, type Operation, type OperationContext, type Subject } from './operation.ts';
 import type { ApiParts } from './parts.ts';
@@ -41,7 +41,7 @@ async function runAs(operation: Operation, identity: Identity, exchange: Operati
     const input = parseInput(operation, exchange);
     facts.subject = operation.subject?.(input) ?? {};
     const context: OperationContext = {
-      ...{ parts, identity },
+      ...{ parts, identity, certificate: certificateOf(exchange.request.socket) },
       async recordChange({ do: verb, what, before, after }) {
         const allowed = { ...facts, outcome: 'allowed', status: operation.status } as const;
         await parts.audit.record(

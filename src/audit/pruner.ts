@@ -134,7 +134,7 @@ export class Pruner {
       // Until none is left.
     }
     this.#mustRemove = false;
-    if (first < size) this.#parts.logger.info('old records removed', { from: first, to: size - 1 });
+    if (first < size) this.#parts.logger.info('old records removed', { count: size - first });
   }
 
   #pathOf(first: number): string {
