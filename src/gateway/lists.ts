@@ -202,7 +202,7 @@ async function bringReferrers(parts: GatewayParts, repository: Repository, subje
     if (known.length === 0) throw error;
     parts.logger.warn('referrers could not be asked for: only known ones are listed', {
       repository,
-      subject,
+      digest: subject,
     });
   }
 }
