@@ -38,13 +38,18 @@ function scenesOf(client: RecordedClient, good: BuiltImage, layout: string): rea
     { title: 'pushes', speaker: ALICE, act: push(`team/pushed-${client.name}:1`) },
     { title: 'pushes without a grant', speaker: BOB, act: push('team/by-bob:1'), isRefused: true },
   ];
+  const foreign: Scene = {
+    title: 'pulls for another platform',
+    speaker: ALICE,
+    act: pull('team/many:1', 'linux/arm64'),
+  };
   return [
     { title: 'signs in', speaker: ALICE },
     { title: 'signs in with a wrong password', speaker: IMPOSTOR, ...wrong, isRefused: true },
     ...(client.pullsOnly ? [] : pushes),
     { title: 'pulls by tag', speaker: ALICE, act: pull('team/good:1') },
     { title: 'pulls by digest', speaker: ALICE, act: pull(`team/good@${good.digest}`) },
-    { title: 'pulls for another platform', speaker: ALICE, act: pull('team/many:1', 'linux/arm64') },
+    ...(client.hasOnePlatform ? [] : [foreign]),
     { title: 'pulls what does not exist', speaker: ALICE, act: pull('team/nothing:1'), isRefused: true },
     { title: 'pulls a blocked image', speaker: ALICE, act: pull('team/leaky:1'), isRefused: true },
     { title: 'pulls without a grant', speaker: BOB, act: pull('team/good:1'), isRefused: true },

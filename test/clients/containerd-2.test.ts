@@ -7,7 +7,7 @@ import { type BuiltImage, buildImage, buildIndex } from '../support/image.ts';
 import { PLANTED_AWS_FILE } from '../support/planted.ts';
 import { createPusher } from '../support/pusher.ts';
 import { type Ran, run } from '../support/run.ts';
-import { startContainerd, writeHosts } from './containerd-daemon.ts';
+import { CONTAINERD_2, startContainerd, writeHosts } from './containerd-daemon.ts';
 import { type Daemon, startOrSkip } from './daemon.ts';
 
 const PASSWORD = 'correct-horse-battery-9';
@@ -25,18 +25,7 @@ describe('containerd 2', function () {
 
   before(async function () {
     for (const name of ['containerd', 'ctr']) skipWithoutGoProgram(this, name);
-    daemon = await startOrSkip(this, () =>
-      startContainerd({
-        containerd: goProgram('containerd'),
-        ctr: goProgram('ctr'),
-        configVersion: 3,
-        disabledPlugins: [
-          'io.containerd.grpc.v1.cri',
-          'io.containerd.cri.v1.images',
-          'io.containerd.cri.v1.runtime',
-        ],
-      }),
-    );
+    daemon = await startOrSkip(this, () => startContainerd(CONTAINERD_2));
     line = await openCutLine(3 * MIB);
     server = await startDockgate({ arguments: ['--public-url', `https://localhost:${line.port}`] });
     line.connect(server.port);

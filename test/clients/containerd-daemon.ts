@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Dockgate } from '../support/dockgate.ts';
+import { goProgram } from '../support/go-program.ts';
 import { run } from '../support/run.ts';
 import { type Daemon, startDaemon } from './daemon.ts';
 
@@ -12,6 +13,26 @@ export interface Containerd {
   readonly configVersion: 2 | 3;
   readonly disabledPlugins: readonly string[];
 }
+
+/** Today's. The CRI plugins want a network. */
+export const CONTAINERD_2: Containerd = {
+  containerd: goProgram('containerd'),
+  ctr: goProgram('ctr'),
+  configVersion: 3,
+  disabledPlugins: [
+    'io.containerd.grpc.v1.cri',
+    'io.containerd.cri.v1.images',
+    'io.containerd.cri.v1.runtime',
+  ],
+};
+
+/** Debian's, 1.6. */
+export const CONTAINERD_1: Containerd = {
+  containerd: 'containerd',
+  ctr: 'ctr',
+  configVersion: 2,
+  disabledPlugins: ['io.containerd.grpc.v1.cri'],
+};
 
 /** All its files lie in a folder of its own; the CRI plugin, which wants a network, stays out. */
 export function startContainerd(programs: Containerd): Promise<Daemon> {

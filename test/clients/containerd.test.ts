@@ -5,17 +5,10 @@ import { PLANTED_AWS_FILE } from '../support/planted.ts';
 import { createPusher } from '../support/pusher.ts';
 import { type Ran, run } from '../support/run.ts';
 import { until } from '../support/until.ts';
-import { type Containerd, startContainerd, writeHosts } from './containerd-daemon.ts';
+import { CONTAINERD_1, startContainerd, writeHosts } from './containerd-daemon.ts';
 import { type Daemon, startOrSkip } from './daemon.ts';
 
 const PASSWORD = 'correct-horse-battery-9';
-
-const DEBIAN: Containerd = {
-  containerd: 'containerd',
-  ctr: 'ctr',
-  configVersion: 2,
-  disabledPlugins: ['io.containerd.grpc.v1.cri'],
-};
 
 /** ctr signs in with each command, knows the CA by hosts.toml, and asks for a manifest by HEAD first. */
 describe('containerd', function () {
@@ -27,7 +20,7 @@ describe('containerd', function () {
   let leaky: BuiltImage;
 
   before(async function () {
-    daemon = await startOrSkip(this, () => startContainerd(DEBIAN));
+    daemon = await startOrSkip(this, () => startContainerd(CONTAINERD_1));
     server = await startDockgate();
     await server.addUser('alice', PASSWORD, ['developer', 'team/**']);
     await server.addUser('bob', PASSWORD, ['reader', 'elsewhere/**']);

@@ -1,65 +1,14 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { type Dockgate, startDockgate } from '../support/dockgate.ts';
-import { goProgram, skipWithoutGoProgram } from '../support/go-program.ts';
+import { skipWithoutGoProgram } from '../support/go-program.ts';
 import { type BuiltImage, buildImage, buildIndex } from '../support/image.ts';
 import { PLANTED_AWS_FILE } from '../support/planted.ts';
 import { createPusher } from '../support/pusher.ts';
-import { type Ran, run } from '../support/run.ts';
-import { type Daemon, startDaemon, startOrSkip } from './daemon.ts';
+import type { Ran } from '../support/run.ts';
+import { crictl, startCrio } from './crio-daemon.ts';
+import { type Daemon, startOrSkip } from './daemon.ts';
 
 const PASSWORD = 'correct-horse-battery-9';
-
-/** Images alone: no network, no container is ever started. */
-function startCrio(server: Dockgate): Promise<Daemon> {
-  return startDaemon(
-    'crio',
-    (directory, socket) => {
-      for (const name of ['conf.d', 'net', 'exits', 'attach']) mkdirSync(join(directory, name));
-      writeFileSync(join(directory, 'policy.json'), '{"default":[{"type":"insecureAcceptAnything"}]}');
-      const config = join(directory, 'crio.conf');
-      writeFileSync(config, configOf(directory, socket));
-      return ['--config', config, '--config-dir', join(directory, 'conf.d'), '--enable-nri=false'];
-    },
-    async (socket) => (await crictl(socket, 'version')).code === 0,
-    { SSL_CERT_FILE: server.caPath, PATH: `${process.env.PATH}:/usr/sbin:/sbin` },
-  );
-}
-
-function configOf(directory: string, socket: string): string {
-  return `[crio]
-root = "${directory}/root"
-runroot = "${directory}/run"
-storage_driver = "vfs"
-log_dir = "${directory}/log"
-version_file = "${directory}/version"
-version_file_persist = "${directory}/version-kept"
-clean_shutdown_file = "${directory}/clean"
-internal_wipe = false
-[crio.api]
-listen = "${socket}"
-[crio.runtime]
-cgroup_manager = "cgroupfs"
-conmon_cgroup = "pod"
-default_runtime = "runc"
-container_exits_dir = "${directory}/exits"
-container_attach_socket_dir = "${directory}/attach"
-pinns_path = "/bin/true"
-[crio.runtime.runtimes.runc]
-runtime_path = "/usr/sbin/runc"
-monitor_path = "/usr/bin/conmon"
-[crio.image]
-signature_policy = "${directory}/policy.json"
-[crio.network]
-network_dir = "${directory}/net"
-`;
-}
-
-function crictl(socket: string, ...args: readonly string[]): Promise<Ran> {
-  const endpoint = `unix://${socket}`;
-  return run(goProgram('crictl'), ['-r', endpoint, '-i', endpoint, ...args]);
-}
 
 describe('CRI-O with crictl', function () {
   this.timeout(240_000);

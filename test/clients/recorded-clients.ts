@@ -8,8 +8,12 @@ import {
   podmanClient,
   skopeoClient,
 } from './container-client.ts';
+import { CONTAINERD_1, CONTAINERD_2, type Containerd, startContainerd } from './containerd-daemon.ts';
+import { crictlClient, startCrio } from './crio-daemon.ts';
+import { ctrClient } from './ctr-client.ts';
 import { startDockerd } from './dockerd.ts';
 import { craneClient, orasClient, regctlClient } from './go-clients.ts';
+import { lxcClient } from './lxc-client.ts';
 
 /** A program to record, with the daemon it needs. */
 export interface RecordedClient {
@@ -20,6 +24,8 @@ export interface RecordedClient {
   /** It keeps a wrong password unchecked until it pulls. */
   readonly signsInUnchecked?: boolean;
   readonly pullsOnly?: boolean;
+  /** It cannot be told another platform. */
+  readonly hasOnePlatform?: boolean;
 }
 
 export interface OpenClient {
@@ -49,6 +55,28 @@ const docker: RecordedClient = {
   },
 };
 
+function containerd(name: string, programs: Containerd): RecordedClient {
+  return {
+    name,
+    version: [programs.ctr, '--version'],
+    async open(server) {
+      const daemon = await startContainerd(programs);
+      return { create: () => ctrClient(server, programs, daemon), close: daemon.stop };
+    },
+    signsInUnchecked: true,
+  };
+}
+
+const crio: RecordedClient = {
+  name: 'cri-o',
+  version: ['crio', '--version'],
+  async open(server) {
+    const daemon = await startCrio(server);
+    return { create: () => crictlClient(server, daemon), close: daemon.stop };
+  },
+  ...{ signsInUnchecked: true, pullsOnly: true, hasOnePlatform: true },
+};
+
 export const RECORDED_CLIENTS: readonly RecordedClient[] = [
   plain('skopeo', skopeoClient, ['skopeo', '--version']),
   plain('podman', podmanClient, ['podman', '--version']),
@@ -57,12 +85,16 @@ export const RECORDED_CLIENTS: readonly RecordedClient[] = [
   { ...plain('crane', craneClient, [goProgram('crane'), 'version']), signsInUnchecked: true },
   plain('oras', orasClient, [goProgram('oras'), 'version']),
   plain('regctl', regctlClient, [goProgram('regctl'), 'version']),
+  containerd('containerd-2', CONTAINERD_2),
+  containerd('containerd-1.6', CONTAINERD_1),
+  { ...plain('lxc', lxcClient, ['lxc-create', '--version']), pullsOnly: true, hasOnePlatform: true },
+  crio,
 ];
 
 /** The first line that it prints. */
 export async function versionOf({ name, version: [command = '', ...args] }: RecordedClient): Promise<string> {
   const { code, output } = await run(command, args);
   if (code !== 0) throw new Error(`${name} does not run here: ${output}`);
-  const version = /v?\d+\.\d+[^\s,]*/.exec(output)?.[0];
+  const version = /\d+\.\d+[^\s,+~]*/.exec(output)?.[0];
   return version === undefined ? name : `${name} ${version}`;
 }
