@@ -58,6 +58,7 @@ export function createSignIn(parts: SignInParts): SignIn {
   const remembered = createRememberedPasswords(parts);
   const bySecret = createSecretSignIn(parts);
   const singleFlight = createSingleFlight<Authentication>();
+  const sharedHash = createSingleFlight<Awaited<ReturnType<PasswordHasher['verify']>>>();
 
   async function fail(
     account: string,
@@ -98,7 +99,9 @@ export function createSignIn(parts: SignInParts): SignIn {
       return signInExternally(external, request, name, place);
     }
     // Also for a name that nobody has: the answer must not come sooner than for one that somebody has.
-    const outcome = await hasher.verify(secret, user?.secretHash);
+    // Twenty build machines show one password at the same moment: each is counted by its own address, one hash is made.
+    const secretHash = user?.secretHash;
+    const outcome = await sharedHash(`${place} ${secretHash ?? ''}`, () => hasher.verify(secret, secretHash));
     if (typeof outcome !== 'string') return unproved(outcome, 'limit.hashing', name);
     if (!user) return fail(name, source, 'sign-in.unknown', name);
     if (outcome === 'wrong') return fail(name, source, 'sign-in.password', name);

@@ -131,6 +131,19 @@ describe('verification of a large log', () => {
       await small.end();
     }
   });
+
+  it('since a checkpoint finds a number that is missing within a bundle', async () => {
+    const small = await buildLog();
+    try {
+      await small.growTo(512);
+      const since = small.checkpoints.get(512) ?? '';
+      await small.growTo(700, (index) => lineAt(index > 600 ? index + 1 : index));
+      const { damage } = await verifyLog({ directory: small.directory, publicKey: small.publicKey, since });
+      assert.deepEqual([damage?.kind, damage?.index, damage?.seq], ['hole', 601, 602]);
+    } finally {
+      await small.end();
+    }
+  });
 });
 
 /** The record that belongs at `index`, as a line. */

@@ -221,6 +221,20 @@ describe('a sign-in', () => {
     assert.equal(verifications.length, 1);
   });
 
+  it('C-04 with one password from twenty-five addresses at once is one hash, counted for each address', async () => {
+    const { authenticator, verifications } = await createHouse();
+    const signInFromAll = (secret: string) =>
+      Promise.all(
+        Array.from({ length: 25 }, (_, index) =>
+          authenticator.signIn({ name: 'ann', secret, source: `192.0.2.${index}` }),
+        ),
+      );
+    for (const result of await signInFromAll('correct horse')) identityOf(result);
+    assert.equal(verifications.length, 1);
+    for (const result of await signInFromAll('wrong')) assert.equal(reasonOf(result), 'sign-in.password');
+    assert.equal(verifications.length, 2);
+  });
+
   it('C-04 beyond the queue is refused with 429, and those in it are answered', async () => {
     const { authenticator } = await createHouse();
     const all = await Promise.all(

@@ -191,6 +191,9 @@ describe('a shared fill', () => {
       const ranges = size > 0 ? [undefined, { first: 0, last: 0 }, { first: 2, last: 8 }] : [undefined];
       const readers = ranges.map((range) => receive(fill.stream(range)));
       feedIt(feed);
+      let settledCount = 0;
+      for (const reader of readers) void reader.then(() => settledCount++);
+      await until(() => settledCount === readers.length);
       for (const [at, received] of (await Promise.all(readers)).entries()) {
         const range = ranges[at];
         assert.ok(received.error, 'the reader saw a whole answer');

@@ -4,6 +4,8 @@ import type { Answered } from './session.ts';
 export interface Ledger {
   /** Requests that were sent; a session that fails tells what became of the rest. */
   sent: number;
+  /** Of these, what was read again because its kept connection had just ended. */
+  unanswered: number;
   /** Answers 429 whose Retry-After was waited for. */
   waited: number;
   readonly byStatus: ReadonlyMap<number, number>;
@@ -20,7 +22,7 @@ export function createLedger(): Ledger {
   const recorded = new Map<string, number>();
   const noted = new Set<string>();
   return {
-    ...{ sent: 0, waited: 0, byStatus, recorded, noted },
+    ...{ sent: 0, unanswered: 0, waited: 0, byStatus, recorded, noted },
     add({ status, headers }, isAnonymous) {
       byStatus.set(status, (byStatus.get(status) ?? 0) + 1);
       const id = headers['x-request-id'];

@@ -25,6 +25,9 @@ export interface Ask {
   readonly expects: readonly number[];
 }
 
+/** The server ended a kept connection just when the next request was sent: Go's clients read again on another. */
+class StaleConnection extends Error {}
+
 /** One client on its own address: every answer it gets is in the ledger. */
 export interface Session {
   readonly number: number;
@@ -63,9 +66,15 @@ export function createSession(options: SessionOptions): Session {
     ca: server.ca,
     agent: agent ?? false,
   };
-  const once = (method: string, path: string, ask: Ask): Promise<Answered> => {
+  const once = async (method: string, path: string, ask: Ask): Promise<Answered> => {
     ledger.sent += 1;
-    return exchange({ ...connection, method, path }, server.host, ask);
+    try {
+      return await exchange({ ...connection, method, path }, server.host, ask);
+    } catch (error) {
+      if (!(error instanceof StaleConnection)) throw error;
+      ledger.unanswered += 1;
+      return once(method, path, ask);
+    }
   };
   return {
     ...{ number, user, password },
@@ -118,9 +127,11 @@ function exchange(options: RequestOptions, host: string, ask: Ask): Promise<Answ
       response.once('error', reject);
       response.once('end', end);
     });
-    request.once('error', (error: Error) =>
-      reject(new Error(`${options.method} ${options.path}: ${error.message}`, { cause: error })),
-    );
+    request.once('error', (error: Error) => {
+      const isRead = options.method === 'GET' || options.method === 'HEAD';
+      if (isRead && request.reusedSocket) reject(new StaleConnection());
+      else reject(new Error(`${options.method} ${options.path}: ${error.message}`, { cause: error }));
+    });
     if (body && chunkBytes !== undefined) {
       for (let at = 0; at < body.length; at += chunkBytes) request.write(body.subarray(at, at + chunkBytes));
       request.end();

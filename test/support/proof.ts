@@ -1,0 +1,36 @@
+/** What the tests of a guard said while it was switched off. */
+export interface GuardRun {
+  readonly passed: number;
+  /** A test said what was wrong. */
+  readonly failed: number;
+  /** Titles of tests and hooks that did not end in time. */
+  readonly timedOut: readonly string[];
+  /** The run as a whole did not end in time and was stopped. */
+  readonly isStopped: boolean;
+}
+
+/**
+ * Why a run proves nothing; `undefined`: it proves the guard. Whatever takes too long may be the machine's fault as
+ * well as the missing guard's, so it is no proof.
+ */
+export function whyUnproved({ passed, failed, timedOut, isStopped }: GuardRun): string | undefined {
+  if (failed > 0) return undefined;
+  const [first] = timedOut;
+  if (first !== undefined) return `not proved: timed out: ${first}`;
+  if (isStopped) return 'not proved: timed out: its tests did not come to an end';
+  return passed > 0 ? `all ${passed} tests passed without it` : 'its tests did not run at all';
+}
+
+/** One line of mocha's json-stream, as far as it matters here. */
+export type TestEvent =
+  | { readonly kind: 'passed' | 'failed' }
+  | { readonly kind: 'timed-out'; readonly title: string };
+
+/** @returns `undefined` for what is no end of a test. */
+export function readTestEvent(line: string): TestEvent | undefined {
+  if (line.startsWith('["pass",')) return { kind: 'passed' };
+  if (!line.startsWith('["fail",')) return undefined;
+  const [, { err, fullTitle }] = JSON.parse(line);
+  const isTimeout = /^Timeout of \d+ms exceeded\. For async tests and hooks,/.test(String(err));
+  return isTimeout ? { kind: 'timed-out', title: String(fullTitle) } : { kind: 'failed' };
+}
