@@ -6,19 +6,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 const setup = join(import.meta.dirname, '..', 'setup.sh');
-const NEEDED = [
-  'docker-registry',
-  'redis-server',
-  'skopeo',
-  'podman',
-  'buildah',
-  'dockerd',
-  'ctr',
-  'openssl',
-  'git',
-  'htpasswd',
-  'strace',
-];
+/** Every command that the script looks for, as it says itself. */
+const NEEDED: readonly string[] = [...readFileSync(setup, 'utf8').matchAll(/^need (\S+) \S+$/gm)].map(
+  (match) => match[1] ?? '',
+);
 const TOOLS = ['sh', 'cat', 'mktemp', 'rm', 'tail', 'printf'];
 
 /** Every command is one of ours, so nothing is installed or written outside of the temporary folder. */
