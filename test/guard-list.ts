@@ -1705,7 +1705,35 @@ export const GUARDS: readonly Guard[] = [
     with: "if (problem === '') throw new ApiProblem",
     tests: ['test/api/surface.test.ts'],
   },
+  {
+    guard: 'F-30: one address has so many connections and no more',
+    file: 'src/gateway/address-cap.ts',
+    replace: 'if (count >= connectionsMax) return false;',
+    with: '',
+    tests: ['test/gateway/address-cap.test.ts'],
+  },
   // The command and the start
+  {
+    guard: 'a registry that containerd has no folder for leads nowhere, also to 1.6',
+    file: 'src/cli/supply/containerd.ts',
+    replace: 'quoted(NOWHERE)}]\n`;',
+    with: "quoted('https://quay.io')}]\n`;",
+    tests: ['test/cli/client-setup.test.ts'],
+  },
+  {
+    guard: "the doctor takes no other CA than the client's for the gateway's",
+    file: 'src/cli/supply/handshake.ts',
+    replace: 'rejectUnauthorized: true,',
+    with: "rejectUnauthorized: pem === '',",
+    tests: ['test/cli/client-doctor.test.ts'],
+  },
+  {
+    guard: 'what the doctor cannot read is a hole',
+    file: 'src/cli/supply/holes.ts',
+    replace: 'holes: [hole]',
+    with: 'holes: []',
+    tests: ['test/cli/client-doctor.test.ts'],
+  },
   {
     guard: 'the CLI sends a password only to a server it can trust',
     file: 'src/cli/transport.ts',

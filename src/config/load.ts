@@ -84,6 +84,8 @@ export interface LimitsConfig {
   readonly headerMsMax: number;
   readonly idleMsMax: number;
   readonly headerBytesMax: number;
+  /** Of one worker. */
+  readonly connectionsPerAddressMax: number;
   /** Of one principal. */
   readonly uploadSessionsMax: number;
   readonly pendingMs: number;
@@ -269,6 +271,7 @@ function toLimits(limits: Settings['limits']): LimitsConfig {
     headerMsMax: limits.header,
     idleMsMax: limits.idle,
     headerBytesMax: limits.headerBytes,
+    connectionsPerAddressMax: limits.connectionsPerAddress,
     uploadSessionsMax: limits.uploadSessions,
     pendingMs: limits.upload,
     heldRequestsMax: limits.heldRequests,

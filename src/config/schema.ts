@@ -433,6 +433,11 @@ export const schema = section('', {
       ...byteCount('4KiB', '64KiB'),
       default: '16KiB',
     }),
+    connectionsPerAddress: setting({
+      doc: 'Connections that one worker takes from one address (IPv6: one /64) at once; more are closed and recorded. Raise it behind a load balancer, which is one address.',
+      ...wholeNumber(1, 1_000_000),
+      default: 2000,
+    }),
     uploadSessions: setting({
       doc: 'Uploads that one principal may have open at once.',
       ...wholeNumber(1, 100_000),

@@ -5,6 +5,7 @@ import type { SecureContextOptions, TLSSocket } from 'node:tls';
 import type { Audit, AuditEntry } from '../audit/index.ts';
 import { forgetCertificate } from '../auth/index.ts';
 import { type Logger, newId, type Random } from '../base/index.ts';
+import { capByAddress } from './address-cap.ts';
 import { type Connections, createConnections } from './connections.ts';
 import type { Gateway } from './handler.ts';
 
@@ -17,6 +18,8 @@ export interface ListenerOptions {
   /** A connection on which the client moves nothing for this many milliseconds is cut. */
   readonly idleMsMax: number;
   readonly headerBytesMax: number;
+  /** Connections that one address may have at once; no limit unless said. */
+  readonly connectionsPerAddressMax?: number;
 }
 
 export interface ListenerParts {
@@ -71,6 +74,9 @@ export function createListener(options: ListenerOptions, parts: ListenerParts): 
     // Node would refuse it without a word to us; `route` does, and records it.
     requireHostHeader: false,
   });
+  capByAddress(server, options.connectionsPerAddressMax ?? Number.POSITIVE_INFINITY, (address) =>
+    parts.audit.note(rejected(parts, 'connections.address', 0, address)),
+  );
   const connections = createConnections(options);
   const certified = new Set<TLSSocket>();
   if (options.asksForCertificates) {

@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect as connectTcp, type Socket } from 'node:net';
+import { connect } from 'node:tls';
+import type { AuditEntry } from '../../src/audit/index.ts';
+import { silentLogger, systemRandom } from '../../src/base/index.ts';
+import { createListener, type Listener } from '../../src/gateway/index.ts';
+import { createTestCertificate } from '../support/certificates.ts';
+import { until } from '../support/until.ts';
+
+describe('connections of one address', () => {
+  const { certificate, key } = createTestCertificate();
+  const noted: AuditEntry[] = [];
+  const sockets: Socket[] = [];
+  let listener: Listener;
+  let port: number;
+
+  before(async () => {
+    listener = createListener(
+      {
+        tls: { cert: certificate, key },
+        headerMsMax: 60_000,
+        idleMsMax: 60_000,
+        headerBytesMax: 16_384,
+        connectionsPerAddressMax: 2,
+      },
+      {
+        gateway: { handle: async () => assert.fail('nothing is handled') },
+        others: (_request, response) => void response.end('here'),
+        audit: { note: (entry) => void noted.push(entry) },
+        random: systemRandom,
+        logger: silentLogger,
+      },
+    );
+    listener.server.listen(0, '127.0.0.1');
+    await once(listener.server, 'listening');
+    const address = listener.server.address();
+    port = typeof address === 'object' && address !== null ? address.port : 0;
+  });
+  after(async () => {
+    for (const socket of sockets) socket.destroy();
+    await listener.drain();
+  });
+
+  const open = (localAddress: string) => {
+    const line = connectTcp({ port, host: '127.0.0.1', localAddress });
+    line.on('error', () => {});
+    const socket = connect({ socket: line, ca: certificate, servername: 'localhost' });
+    sockets.push(socket);
+    return socket;
+  };
+  const opened = async (localAddress: string) => {
+    const socket = open(localAddress);
+    await once(socket, 'secureConnect');
+    return socket;
+  };
+  const isRefused = (localAddress: string) =>
+    new Promise<boolean>((resolve) => {
+      const socket = open(localAddress);
+      socket.once('secureConnect', () => resolve(false));
+      socket.once('error', () => resolve(true));
+    });
+
+  it('F-30: are closed above the limit, with a record, and no other address feels it; one that ends makes room', async () => {
+    const first = await opened('127.0.0.1');
+    // One that never shakes hands counts as well.
+    const idle = connectTcp({ port, host: '127.0.0.1' });
+    sockets.push(idle);
+    await once(idle, 'connect');
+    assert.equal(await isRefused('127.0.0.1'), true);
+    assert.deepEqual(
+      noted.map(({ reason, outcome, client }) => [reason, outcome, client?.address]),
+      [['connections.address', 'refused', '127.0.0.1']],
+    );
+    const other = await opened('127.0.0.2');
+    other.write('GET /health HTTP/1.1\r\nHost: x\r\n\r\n');
+    assert.match(String((await once(other, 'data'))[0]), /^HTTP\/1\.1 200 /);
+    first.destroy();
+    await until(async () => !(await isRefused('127.0.0.1')), 'there is room again');
+  });
+});
