@@ -107,6 +107,17 @@ describe('containerd 2', function () {
     }
   });
 
+  it('is told that no grant lets it push', async () => {
+    const target = `${server.host}/team/by-bob:1`;
+    const pulled = await pull('team/good:1', as('alice'));
+    assert.equal(pulled.code, 0, pulled.output);
+    const tagged = await ctr('images', 'tag', `${server.host}/team/good:1`, target);
+    assert.equal(tagged.code, 0, tagged.output);
+    const pushed = await ctr('images', 'push', '--local', ...as('bob'), target);
+    assert.notEqual(pushed.code, 0);
+    assert.match(pushed.output, /bob has no grant for push on team\/by-bob/);
+  });
+
   it('is told why an image is blocked, by tag and by digest', async () => {
     for (const image of ['team/leaky:1', `team/leaky@${leaky.digest}`]) {
       const pulled = await pull(image, as('alice'));

@@ -24,6 +24,7 @@ describe('LXC', function () {
   let directory: string;
   let environment: NodeJS.ProcessEnv;
   let good: BuiltImage;
+  let leaky: BuiltImage;
 
   before(async function () {
     if (process.getuid?.() !== 0) {
@@ -33,7 +34,7 @@ describe('LXC', function () {
     server = await startDockgate();
     await server.addUser('alice', PASSWORD, ['developer', 'team/**']);
     good = await buildImage({ config: { user: 'app' }, layers: [SYSTEM] });
-    const leaky = await buildImage({ config: { user: 'app' }, layers: [[...SYSTEM, PLANTED_AWS_FILE]] });
+    leaky = await buildImage({ config: { user: 'app' }, layers: [[...SYSTEM, PLANTED_AWS_FILE]] });
     const pusher = createPusher(server, `alice:${PASSWORD}`);
     await pusher.push('team/good', good, '1');
     await pusher.push('team/leaky', leaky, '1');
@@ -53,7 +54,20 @@ describe('LXC', function () {
 
   const create = (name: string, image: string): Promise<Ran> => {
     const url = `docker://${server.host}/${image}`;
-    const args = ['-P', directory, '-n', name, '-t', 'oci', '-f', '/dev/null', '--', '--url', url];
+    const args = [
+      '-P',
+      directory,
+      '-n',
+      name,
+      '-t',
+      'oci',
+      '-f',
+      '/dev/null',
+      '--',
+      '--url',
+      url,
+      '--no-cache',
+    ];
     return run('lxc-create', args, { environment });
   };
   const login = (): Promise<Ran> =>
@@ -74,11 +88,20 @@ describe('LXC', function () {
     assert(existsSync(join(directory, 'good/rootfs/etc/passwd')), made.output);
   });
 
-  it('is told why an image is blocked', async () => {
+  it('makes a container by digest', async () => {
     assert.equal((await login()).code, 0);
-    const made = await create('leaky', 'team/leaky:1');
-    assert.notEqual(made.code, 0);
-    assert.match(made.output, /denied: dockgate: blocked team\/leaky@.* by rule secrets/);
-    assert(!existsSync(join(directory, 'leaky/rootfs/root')));
+    const made = await create('by-digest', `team/good@${good.digest}`);
+    assert.equal(made.code, 0, made.output);
+    assert(existsSync(join(directory, 'by-digest/rootfs/etc/passwd')), made.output);
+  });
+
+  it('is told why an image is blocked, by tag and by digest', async () => {
+    assert.equal((await login()).code, 0);
+    for (const reference of [':1', `@${leaky.digest}`]) {
+      const made = await create('leaky', `team/leaky${reference}`);
+      assert.notEqual(made.code, 0);
+      assert.match(made.output, /denied: dockgate: blocked team\/leaky@.* by rule secrets/);
+      assert(!existsSync(join(directory, 'leaky/rootfs/root')));
+    }
   });
 });
