@@ -11,6 +11,7 @@ import {
 import { CONTAINERD_1, CONTAINERD_2, type Containerd, startContainerd } from './containerd-daemon.ts';
 import { crictlClient, startCrio } from './crio-daemon.ts';
 import { ctrClient } from './ctr-client.ts';
+import { docker2aciClient } from './docker2aci-client.ts';
 import { startDockerd } from './dockerd.ts';
 import { craneClient, orasClient, regctlClient } from './go-clients.ts';
 import { lxcClient } from './lxc-client.ts';
@@ -89,6 +90,10 @@ export const RECORDED_CLIENTS: readonly RecordedClient[] = [
   containerd('containerd-1.6', CONTAINERD_1),
   { ...plain('lxc', lxcClient, ['lxc-create', '--version']), pullsOnly: true, hasOnePlatform: true },
   crio,
+  {
+    ...plain('docker2aci', docker2aciClient, ['docker2aci', '-version']),
+    ...{ signsInUnchecked: true, pullsOnly: true, hasOnePlatform: true },
+  },
 ];
 
 /** The first line that it prints. */
