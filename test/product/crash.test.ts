@@ -9,7 +9,6 @@ import { MiB, newId, systemRandom } from '../../src/base/index.ts';
 import { type ContainerClient, skopeoClient } from '../clients/container-client.ts';
 import { type Dockgate, startDockgate } from '../support/dockgate.ts';
 import { type BuiltImage, buildImage, writeOciLayout } from '../support/image.ts';
-import { createPusher } from '../support/pusher.ts';
 import { until } from '../support/until.ts';
 
 const PASSWORD = 'correct-horse-battery-9';
@@ -59,12 +58,9 @@ describe('a worker that is killed', function () {
     await server.addUser('alice', PASSWORD, ['developer', '**']);
     layout = join(tmpdir(), `layout-${newId(systemRandom)}`);
     mkdirSync(layout);
-    const data = randomBytes(48 * MiB);
-    image = await buildImage({
-      config: { user: 'app' },
-      layers: [[{ path: 'big', data }]],
-      compression: 'none',
-    });
+    const data = randomBytes(24 * MiB);
+    // Compressed as it is pushed: skopeo would spend the time on that, and push another layer.
+    image = await buildImage({ config: { user: 'app' }, layers: [[{ path: 'big', data }]] });
     await writeOciLayout(layout, { big: image });
     client = skopeoClient(server);
     await client.login('alice', PASSWORD);
@@ -108,6 +104,7 @@ describe('a worker that is killed', function () {
   it('F-23: in the middle of a pull never makes a part look whole, and the retry succeeds', async () => {
     const layer = image.layers[0]?.digest ?? '';
     const path = `/v2/team/push0/blobs/${layer}`;
+    assert.ok((await pullBlob(server, path)).isWhole, 'undisturbed it is whole');
     for (let round = 0; round < ROUNDS; round += 1) {
       const first = pullBlob(server, path);
       await passing(20 + Math.random() * 200);
@@ -124,54 +121,3 @@ describe('a worker that is killed', function () {
     assert.match(await server.run(['audit', 'verify']), /the log is whole/);
   });
 });
-
-describe('a server that is killed', function () {
-  this.timeout(180_000);
-
-  it('F-24: has after its restart every image whose push it acknowledged, and a log that verifies', async () => {
-    let server = await startDockgate();
-    await server.addUser('alice', PASSWORD, ['developer', '**']);
-    const { directory, port } = server;
-    const acknowledged: string[] = [];
-    const images = new Map<string, BuiltImage>();
-    for (let round = 0; round < ROUNDS; round += 1) {
-      const image = await buildImage({
-        config: { user: 'app' },
-        layers: [[{ path: 'x', data: randomBytes(2 * MiB) }]],
-      });
-      const name = `team/killed${round}`;
-      images.set(name, image);
-      const pushing = pushQuietly(server, name, image).then((isDone) => {
-        if (isDone) acknowledged.push(name);
-      });
-      await passing(Math.random() * 150);
-      await server.killAll();
-      await pushing;
-      server = await startDockgate({ directory, port });
-      for (const known of acknowledged) await assertWhole(server, known, images.get(known));
-    }
-    assert.match(await server.run(['audit', 'verify']), /the log is whole/);
-    await server.remove();
-  });
-});
-
-async function pushQuietly(server: Dockgate, name: string, image: BuiltImage): Promise<boolean> {
-  return createPusher(server, `alice:${PASSWORD}`)
-    .push(name, image, '1')
-    .then(
-      () => true,
-      () => false,
-    );
-}
-
-async function assertWhole(server: Dockgate, name: string, image: BuiltImage | undefined): Promise<void> {
-  const basic = `alice:${PASSWORD}`;
-  const manifest = await server.request(`/v2/${name}/manifests/1`, { basic });
-  assert.equal(manifest.status, 200, manifest.text);
-  assert.deepEqual(manifest.body, Buffer.from(image?.manifest ?? []));
-  for (const { digest } of [...(image ? [image.config, ...image.layers] : [])]) {
-    const blob = await server.request(`/v2/${name}/blobs/${digest}`, { basic });
-    assert.equal(blob.status, 200, blob.text);
-    assert.equal(`sha256:${createHash('sha256').update(blob.body).digest('hex')}`, digest);
-  }
-}
