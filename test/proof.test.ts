@@ -27,6 +27,12 @@ describe('the proof that a guard is tested', () => {
     assert.equal(whyUnproved(NOTHING), 'its tests did not run at all');
   });
 
+  it('is also a failure whose line is cut, as readline does at a line separator', () => {
+    assert.deepEqual(readTestEvent('["fail",{"title":"one","fullTitle":"one","err":"saw '), {
+      kind: 'failed',
+    });
+  });
+
   it('knows a timeout of a test and of a hook from a failure, as mocha prints them', () => {
     const directory = mkdtempSync(join(tmpdir(), 'dockgate-proof-'));
     try {
