@@ -833,6 +833,42 @@ export const GUARDS: readonly Guard[] = [
     with: '',
     tests: ['test/gateway/referrers.test.ts'],
   },
+  {
+    guard: 'F-31: a stale tag is forgotten once its registry does not know it',
+    file: 'src/gateway/resolve.ts',
+    replace: 'await forgetTag(parts, located, repository, tag);',
+    with: '',
+    tests: ['test/gateway/stale-tags.test.ts'],
+  },
+  {
+    guard: 'what a registry said of a tag is dropped by a change of its repository',
+    file: 'src/gateway/tag-memory.ts',
+    replace: 'else repositories.delete(key);',
+    with: '',
+    tests: ['test/gateway/tag-memory.test.ts'],
+  },
+  {
+    guard: 'what a registry said of a tag is not kept for longer than the line to the others is whole',
+    file: 'src/gateway/tag-memory.ts',
+    replace: 'Math.min(freshMs, changes.lifetimeMsMax())',
+    with: 'freshMs',
+    tests: ['test/gateway/tag-memory.test.ts'],
+  },
+  {
+    guard: 'a tag of an exclusive registry is remembered only if it still is so afterwards',
+    file: 'src/gateway/resolve.ts',
+    replace: 'if (current !== digest) await parts.linkWrites.removeTag(repository, tag);',
+    with: '',
+    tests: ['test/gateway/exclusive-tags.test.ts'],
+  },
+  {
+    guard:
+      'a push to an exclusive registry whose end is not known leaves no tag that would never be asked again',
+    file: 'src/gateway/push-manifest.ts',
+    replace: '    await forget();\n    throw error;',
+    with: '    throw error;',
+    tests: ['test/gateway/exclusive-tags.test.ts'],
+  },
   // Between processes
   {
     guard: 'a verdict from Redis is ours',

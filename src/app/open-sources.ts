@@ -24,9 +24,12 @@ export function openSources(
     return createSources([{ prefix: '', source: createOrigin(origin, parts) }]);
   }
   return createSources(
-    config.upstreams.map(({ prefix, access, staleTags, mirrors, isMirrorDefault, ...upstream }) => ({
-      ...{ prefix, mirrors, isMirrorDefault, isReadOnly: access === 'pull', servesStaleTags: staleTags },
-      source: createUpstream(upstream, parts),
-    })),
+    config.upstreams.map(
+      ({ prefix, access, staleTags, isExclusive, tagFreshMs, mirrors, isMirrorDefault, ...upstream }) => ({
+        ...{ prefix, mirrors, isMirrorDefault, isReadOnly: access === 'pull', servesStaleTags: staleTags },
+        ...{ isExclusive, tagFreshMs },
+        source: createUpstream(upstream, parts),
+      }),
+    ),
   );
 }

@@ -26,6 +26,7 @@ import type { Content, Inventory, LinkReads, LinkWrites } from '../content/index
 import {
   createGateway,
   createReferrerImports,
+  createTagMemory,
   createUploadSessions,
   type Gateway,
   importTags,
@@ -159,6 +160,7 @@ export function createSurfaces(
     },
   );
   const verdicts = measuredVerdicts(known, parts.metrics);
+  const tags = createTagMemory({ changes, clock });
   const gateway = createGateway(
     {
       service: config.service,
@@ -174,6 +176,7 @@ export function createSurfaces(
       verdicts,
       sessions: createUploadSessions(parts.sessionKey, random),
       referrers: createReferrerImports(parts),
+      tags,
     },
   );
   const apiParts: ApiParts = {
@@ -196,6 +199,7 @@ export function createSurfaces(
     gateway,
     api: (fixed) => createApi({ version: options.version, service: config.service }, apiParts, fixed),
     close() {
+      tags.close();
       verdicts.close();
       authenticator.close();
       directory.close();

@@ -75,6 +75,16 @@ const upstream = section('A registry behind the gateway.', {
     ...flag(),
     default: false,
   }),
+  exclusive: setting({
+    doc: 'Only dockgate writes to it: a tag that was seen once is known here from then on, and no pull asks for it again.',
+    ...flag(),
+    default: false,
+  }),
+  tagFreshness: setting({
+    doc: 'How old the answer to a tag may be before it is asked for again; 0s asks at each pull. What is pushed or deleted here counts at once.',
+    ...duration(0, HOUR_MS),
+    default: '2s',
+  }),
   mirrors: setting({
     doc: 'Registries in whose place it answers clients that use dockgate as a mirror and name the registry (containerd): `docker.io`.',
     ...texts('hosts such as docker.io or reg.corp:5000', isHost),

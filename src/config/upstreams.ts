@@ -12,6 +12,8 @@ export interface UpstreamConfig
   /** Empty, or ends in `/`. */
   readonly prefix: string;
   readonly isMirrorDefault: boolean;
+  readonly isExclusive: boolean;
+  readonly tagFreshMs: number;
   readonly username?: string;
   readonly password?: string;
   /** Absolute; held a password when the configuration was read. */
@@ -128,6 +130,8 @@ export async function toUpstream(
       tokenRealms,
       redirectOrigins,
       isMirrorDefault: upstream.mirrorDefault,
+      isExclusive: upstream.exclusive,
+      tagFreshMs: upstream.tagFreshness,
       prefix: prefixOf(upstream),
     },
     passwordLifetimeMs: upstream.passwordLifetime,

@@ -1,7 +1,7 @@
 import { type Digest, Fault, parseRepository, type Repository, type Tag } from '../oci/index.ts';
 import type { FactReads, ScanRequests } from '../verdicts/index.ts';
 import { type LoadedManifest, type LoadParts, loadManifest } from './load.ts';
-import { rememberTag } from './resolve.ts';
+import { remembersTags, rememberTag } from './resolve.ts';
 import type { Located, Sources } from './sources.ts';
 
 export type ImportParts = Omit<LoadParts, 'facts'> & {
@@ -64,6 +64,7 @@ export async function importTags(
     return { ...count, failures };
   }
   const tags = listed.value;
+  await forgetUnlisted(parts, located, { repository, after, tags });
   for (let first = 0; first < tags.length; first += AT_ONCE) {
     if (first > 0 && isOver()) return { ...count, ...(next === undefined ? {} : { next }) };
     const group = tags.slice(first, first + AT_ONCE);
@@ -84,10 +85,45 @@ export async function importTags(
   return { ...count, ...(tags.length === TAGS_MAX && next !== undefined ? { next } : {}) };
 }
 
+/** Tags that are remembered here between the first and the last of these, and that the registry has no more. */
+async function forgetUnlisted(
+  parts: ImportParts,
+  located: Located,
+  { repository, after, tags }: { repository: Repository; after: Tag | undefined; tags: readonly Tag[] },
+): Promise<void> {
+  if (!remembersTags(located)) return;
+  const end = tags.length === TAGS_MAX ? tags.at(-1) : undefined;
+  const held = new Set(tags);
+  for (let last = after; ; ) {
+    const page = await parts.links.listTags(repository, { limit: PAGE, ...(last ? { last } : {}) });
+    for (const tag of page) {
+      if (end !== undefined && tag > end) return;
+      // One that was pushed here in this very moment is asked for again, no more.
+      if (!held.has(tag)) await parts.linkWrites.removeTag(repository, tag);
+    }
+    if (page.length < PAGE) return;
+    last = page.at(-1);
+  }
+}
+
 export interface ImportTask {
   readonly repository: Repository;
   readonly after?: Tag;
   readonly isOver: () => boolean;
+}
+
+/**
+ * What an exclusive registry's tag was thought to be, where the registry says otherwise: somebody wrote to it before it
+ * was exclusive. Whichever is right, the next pull asks.
+ */
+async function forgetOther(
+  parts: ImportParts,
+  located: Located,
+  { repository, tag, digest }: { repository: Repository; tag: Tag; digest: Digest },
+): Promise<void> {
+  if (!located.isExclusive) return;
+  const known = await parts.links.findTag(repository, tag);
+  if (known !== undefined && known !== digest) await parts.linkWrites.removeTag(repository, tag);
 }
 
 interface Walk {
@@ -114,8 +150,10 @@ async function importTag(
       }
       const manifest = await importManifest(parts, walk, digest, { reference: tag, depth: 0 });
       const reference = { kind: 'tag', tag } as const;
-      if (manifest) await rememberTag(parts, { repository, reference, digest, manifest });
-      else if (walk.failures.length === 0) walk.failures.push({ reference: tag, problem: GONE });
+      if (manifest) {
+        await forgetOther(parts, located, { repository, tag, digest });
+        await rememberTag(parts, { repository, reference, digest, manifest });
+      } else if (walk.failures.length === 0) walk.failures.push({ reference: tag, problem: GONE });
     } catch (error) {
       if (!(error instanceof Fault) || pauseOf(error)) throw error;
       walk.failures.push({ reference: tag, problem: error.message });

@@ -10,4 +10,5 @@ export { createListener } from './listener.ts';
 export type { GatewayOptions, GatewayParts } from './parts.ts';
 export type { Located, Sources } from './sources.ts';
 export { createSources } from './sources.ts';
+export { createTagMemory } from './tag-memory.ts';
 export { createUploadSessions } from './upload-session.ts';

@@ -1,5 +1,5 @@
 import { takeManifest } from '../content/index.ts';
-import { type Digest, MANIFEST_BYTES_MAX, type Manifest, type Repository } from '../oci/index.ts';
+import { type Digest, MANIFEST_BYTES_MAX, type Manifest, type Repository, type Tag } from '../oci/index.ts';
 import type { GatewayParts } from './parts.ts';
 
 export interface LoadedManifest {
@@ -51,6 +51,8 @@ export async function keepManifest(
     readonly digest: Digest;
     readonly bytes: Uint8Array;
     readonly manifest: Manifest;
+    /** Tags that were set to it, where those are remembered. */
+    readonly tags?: readonly Tag[];
   },
 ): Promise<void> {
   const nowMs = parts.clock.nowMs();
@@ -60,8 +62,9 @@ export async function keepManifest(
     digest: kept.digest,
     size: kept.bytes.length,
     manifest: kept.manifest,
-    tags: [],
-    tagRights: { mayCreate: false, mayOverwrite: false },
+    tags: kept.tags ?? [],
+    // The registry behind us has set them, by the rights that were asked for before.
+    tagRights: { mayCreate: true, mayOverwrite: true },
     requireContent: false,
     nowMs,
   });

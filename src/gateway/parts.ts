@@ -2,7 +2,7 @@ import type { Audit } from '../audit/index.ts';
 import type { Authenticator, Directory } from '../auth/index.ts';
 import type { Clock, Logger, Random } from '../base/index.ts';
 import type { Content, LinkReads, LinkWrites } from '../content/index.ts';
-import type { Digest, Repository } from '../oci/index.ts';
+import type { Digest, Repository, Tag } from '../oci/index.ts';
 import type { FactWrites, ScanRequests, Verdicts } from '../verdicts/index.ts';
 import type { Sources } from './sources.ts';
 import type { UploadSessions } from './upload-session.ts';
@@ -20,10 +20,21 @@ export interface GatewayParts {
   readonly scans: Pick<ScanRequests, 'request'>;
   readonly sources: Sources;
   readonly referrers: ReferrerImports;
+  readonly tags: TagMemory;
   readonly sessions: UploadSessions;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+}
+
+/** What registries behind us said of their tags a moment ago. */
+export interface TagMemory {
+  /** An answer not older than `freshMs` milliseconds, else that of one question for all who want it now. */
+  resolve(
+    wanted: { readonly repository: Repository; readonly tag: Tag; readonly freshMs: number },
+    question: () => Promise<Digest | undefined>,
+  ): Promise<Digest | undefined>;
+  close(): void;
 }
 
 /** Brings what refers to an image at the registry behind us into our own list of referrers. */

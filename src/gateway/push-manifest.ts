@@ -21,6 +21,7 @@ import { keepManifest } from './load.ts';
 import type { GatewayOptions, GatewayParts } from './parts.ts';
 import { allow, type DecisionFacts, deny, type Plan } from './plan.ts';
 import { askPolicies } from './push-policy.ts';
+import { remembersTags } from './resolve.ts';
 import { type Located, readOnlyRefusal } from './sources.ts';
 
 interface Pushed {
@@ -135,7 +136,11 @@ async function push(
   pushed: Pushed,
 ): Promise<Answer | Refusal> {
   const { repository, located, digest, tags, tagRights, bytes, mediaType, manifest } = pushed;
-  const refusal = await located.source.pushManifest({
+  const remembered = remembersTags(located) ? tags : [];
+  // From here until it is known how the push ended, an exclusive registry is asked what its tags are.
+  const forget = () => forgetTags(parts, repository, located.isExclusive ? remembered : []);
+  await forget();
+  const pushing = located.source.pushManifest({
     repository: located.name,
     digest,
     tags,
@@ -145,8 +150,17 @@ async function push(
     manifest,
     pushedBy: call.identity.principal.id,
   });
-  if (refusal) return refusal;
-  if (located.source.kind === 'upstream') await keepManifest(parts, { repository, digest, bytes, manifest });
+  const refusal = await pushing.catch(async (error: unknown) => {
+    // It may have been done all the same.
+    await forget();
+    throw error;
+  });
+  if (refusal) {
+    await forget();
+    return refusal;
+  }
+  if (located.source.kind === 'upstream')
+    await keepManifest(parts, { repository, digest, bytes, manifest, tags: remembered });
   else await parts.facts.seeDigest(digest, manifest.kind, parts.clock.nowMs());
   await parts.scans.request(repository, digest, 'push');
   return {
@@ -159,6 +173,16 @@ async function push(
       ...(call.route.reference.kind === 'digest' && tags.length > 0 ? { 'oci-tag': tags.join(', ') } : {}),
     },
   };
+}
+
+async function forgetTags(
+  { links, linkWrites }: Pick<GatewayParts, 'links' | 'linkWrites'>,
+  repository: Repository,
+  tags: readonly Tag[],
+): Promise<void> {
+  for (const tag of tags) {
+    if ((await links.findTag(repository, tag)) !== undefined) await linkWrites.removeTag(repository, tag);
+  }
 }
 
 export function noRegistry(repository: Repository): Refusal {

@@ -56,11 +56,14 @@ async function isThere(call: Removal, parts: GatewayParts, located: Located): Pr
 }
 
 async function remove(call: Removal, parts: GatewayParts, located: Located): Promise<Answer | Refusal> {
+  // Nobody asks an exclusive registry for a tag that is known: should this break off, it must not be any more.
+  const wasKnown = located.isExclusive && isTag(call) && (await removeLinks(call, parts));
   const refusal = await removeAtSource(call, located);
   const isGone = !isRefusal(refusal) || refusal.status === 404;
   // The origin keeps its own links; those of a registry behind us are ours to drop, also when it had dropped it
   // before: a delete that broke off here must not leave behind what nobody could delete any more.
-  const isDropped = located.source.kind === 'upstream' && isGone && (await removeLinks(call, parts));
+  const isDropped =
+    located.source.kind === 'upstream' && isGone && ((await removeLinks(call, parts)) || wasKnown);
   if (isRefusal(refusal) && !isDropped) return refusal;
   return { status: 202, headers: { 'content-length': '0' } };
 }
@@ -73,6 +76,8 @@ function removeAtSource(call: Removal, located: Located): Promise<Refusal | unde
     ? source.removeTag(name, route.reference.tag)
     : source.removeManifest(name, route.reference.digest);
 }
+
+const isTag = ({ route }: Removal) => route.kind === 'manifest' && route.reference.kind === 'tag';
 
 /** @returns whether there was one. */
 function removeLinks({ route }: Removal, { linkWrites }: GatewayParts): Promise<boolean> {

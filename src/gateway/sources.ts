@@ -9,6 +9,10 @@ export interface Located {
   readonly isReadOnly: boolean;
   /** While the registry is away, a tag is what it was when it was last pulled. */
   readonly servesStaleTags: boolean;
+  /** Nobody but dockgate writes to it, so that its tags are what they were set to here. */
+  readonly isExclusive: boolean;
+  /** How old what it said of a tag may be, in milliseconds. */
+  readonly tagFreshMs: number;
 }
 
 /** Port: which registry holds which repository. */
@@ -33,6 +37,8 @@ export interface Placed {
   readonly source: Source;
   readonly isReadOnly?: boolean;
   readonly servesStaleTags?: boolean;
+  readonly isExclusive?: boolean;
+  readonly tagFreshMs?: number;
   /** Hosts in whose place it answers, in lower case: `docker.io`. */
   readonly mirrors?: readonly string[];
   /** Takes the names that no other prefix takes, with its own prefix put before them. */
@@ -53,8 +59,8 @@ export function createSources(registries: readonly Placed[]): Sources {
       const found = placeOf(repository);
       const name = found && parseRepository(repository.slice(found.prefix.length));
       if (!found || !name) return undefined;
-      const { isReadOnly = false, servesStaleTags = false } = found;
-      return { source: found.source, name, isReadOnly, servesStaleTags };
+      const { isReadOnly = false, servesStaleTags = false, isExclusive = false, tagFreshMs = 0 } = found;
+      return { source: found.source, name, isReadOnly, servesStaleTags, isExclusive, tagFreshMs };
     },
     nameOf(repository, host) {
       // Always put before it, also where the name begins with the prefix already: that is another repository there.

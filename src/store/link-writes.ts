@@ -6,12 +6,14 @@ import type { MainSql, MainTables } from './tables.ts';
 import type { Changed, Write } from './transactions.ts';
 
 export function createLinkWrites(write: Write<MainTables>): LinkWrites {
-  /** A change of one repository that may find nothing to do. */
+  /**
+   * A change of one repository that may find nothing to do here; it is told all the same, since processes remember what a
+   * registry behind us said of tags that SQL does not hold.
+   */
   const removal = (repository: Repository, remove: (sql: MainSql) => Promise<boolean>) =>
     write(async (sql, changed) => {
-      const isRemoved = await remove(sql);
-      if (isRemoved) changed('links', repository);
-      return isRemoved;
+      changed('links', repository);
+      return remove(sql);
     });
   return {
     linkManifest: (link) => write((sql, changed) => linkManifest(sql, link, changed)),

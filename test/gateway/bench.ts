@@ -3,9 +3,14 @@ import { createServer, request as httpRequest, type Server } from 'node:http';
 import { promisify } from 'node:util';
 import type { AuditEntry } from '../../src/audit/index.ts';
 import type { Identity } from '../../src/auth/index.ts';
-import { silentLogger, systemClock, systemRandom } from '../../src/base/index.ts';
+import { createLocalChanges, silentLogger, systemClock, systemRandom } from '../../src/base/index.ts';
 import type { Source, TakePiece } from '../../src/content/index.ts';
-import { createGateway, createSources, createUploadSessions } from '../../src/gateway/index.ts';
+import {
+  createGateway,
+  createSources,
+  createTagMemory,
+  createUploadSessions,
+} from '../../src/gateway/index.ts';
 import type { GatewayParts } from '../../src/gateway/parts.ts';
 import { type Digest, parseRepository, type Repository } from '../../src/oci/index.ts';
 import type { Verdict } from '../../src/policy/index.ts';
@@ -133,6 +138,7 @@ function usualParts(image: BuiltImage, records: AuditEntry[]): Readonly<Record<s
     verdicts: {
       verdictFor: async () => ({ verdict: verdictOf(digest, 'allow'), restMs: 0 }),
       admitsBlob: async () => ({ isAdmitted: true, manifest: digest }),
+      judgePush: async () => ({ reasons: [], warnings: [], immutable: [] }),
     },
     content: {
       find: async () => ({ size: layer.bytes.length }),
@@ -174,6 +180,7 @@ function watched(calls: string[], parts: Record<string, Members>): GatewayParts 
   // Only the members that a test needs are there; one that is called without being there fails that test.
   return {
     sources: createSources([{ prefix: '', source: source as never }]),
+    tags: createTagMemory({ changes: createLocalChanges(), clock }),
     referrers: { bring: async () => undefined },
     sessions: createUploadSessions(new Uint8Array(32), random),
     ...{ clock, random, logger: silentLogger },

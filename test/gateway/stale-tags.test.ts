@@ -36,6 +36,7 @@ async function withRegistry(
         for (const tag of link.tags) tags.set(tag, link.digest);
         return { ok: true };
       },
+      removeTag: async (_repository, tag) => tags.delete(tag),
     },
   });
   registry.digest = bench.image.digest;
@@ -81,6 +82,17 @@ describe('a tag whose registry is away', () => {
         registry.fault = awayWith(code);
         assert.equal((await bench.ask('GET', PATH)).status, 503);
       }
+    });
+  });
+
+  it('is forgotten once the registry does not know it any more', async () => {
+    await withRegistry(true, async ({ bench, registry, tags }) => {
+      await bench.ask('GET', PATH);
+      registry.digest = undefined;
+      assert.equal((await bench.ask('GET', PATH)).status, 404);
+      assert.equal(tags.size, 0);
+      registry.fault = awayWith('DG_UPSTREAM_UNAVAILABLE');
+      assert.equal((await bench.ask('GET', PATH)).status, 503);
     });
   });
 
