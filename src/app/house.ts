@@ -40,6 +40,7 @@ import { openMemory } from './open-memory.ts';
 import { openScanners } from './open-scanners.ts';
 import { openSources } from './open-sources.ts';
 import { type Paths, pathsOf } from './paths.ts';
+import { probeUpstreams } from './probe-upstreams.ts';
 import { createScanContent } from './scan-content.ts';
 import { ensureSharedKey, makePrivateDirectory, readSharedKey } from './shared-keys.ts';
 import { ensurePolicies } from './shipped-policies.ts';
@@ -170,6 +171,13 @@ export async function openHouse(
       name: 'dockgate_scan_queue',
       help: 'Scans that wait or run.',
       read: () => store.jobs.count(),
+    });
+    const probes = probeUpstreams(sources, base);
+    closing.defer(() => probes.stop());
+    metrics.gauge({
+      name: 'dockgate_upstreams_away',
+      help: 'Registries behind the gateway that did not answer the last probe.',
+      read: () => probes.away(),
     });
     const housework = keepHouse({ config, paths }, { ...base, store, content });
     closing.defer(() => housework.stop());
