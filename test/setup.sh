@@ -31,6 +31,7 @@ need git git
 need htpasswd apache2-utils
 need strace strace
 need slapd slapd
+[ "$which" != --all ] || need lxd lxd
 
 # Programs that are built from their Go modules into the user's cache: a line of test/go-programs is name, package,
 # version and, where only the long tests need it, "long". Without Go their tests are skipped and say so.
