@@ -92,6 +92,7 @@ describe('a client certificate', function () {
         [authority.issue('ci', { end: '20200201000000Z' }), /not valid at this time/, 'expired'],
         [other.issue('ci'), /authority that is not trusted/, 'authority'],
         [authority.issue('ci', { purpose: 'serverAuth' }), /clientAuth/, 'purpose'],
+        [authority.issue('ci', { purpose: '' }), /clientAuth/, 'purpose'],
         [authority.issue('ci2'), /belongs to no account/, 'unmapped'],
         [authority.issue('gone'), /belongs to no account/, 'unmapped'],
       ] as const) {

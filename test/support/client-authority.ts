@@ -84,7 +84,10 @@ export function createClientAuthority(authorityName = 'clients'): ClientAuthorit
       const [key, request, certificate] = ['key', 'csr', 'crt'].map((kind) => `client-${count}.${kind}`);
       if (!key || !request || !certificate) throw new Error('three names');
       openssl('req', ...newKey, '-subj', `/O=corp/CN=${commonName}`, '-keyout', key, '-out', request);
-      writeFileSync(file('extensions'), `extendedKeyUsage=${purpose}\nsubjectAltName=${name}\n`);
+      writeFileSync(
+        file('extensions'),
+        `${purpose === '' ? '' : `extendedKeyUsage=${purpose}\n`}subjectAltName=${name}\n`,
+      );
       openssl(
         ...['ca', '-batch', '-config', 'openssl.cnf', '-in', request, '-out', certificate, '-notext'],
         ...['-extfile', 'extensions', '-preserveDN'],
