@@ -219,6 +219,11 @@ describe('a writer of the access log', () => {
     const mood: DiskMood = { before: () => held.passed };
     const writer = await lab.openWriter({ openSegment: moodyDisk(mood), waitMsMax: 60 });
     const inFlight = writer.record(entry({ requestId: 'in-flight' }));
+    let isAnswered = false;
+    inFlight.catch(() => {
+      isAnswered = true;
+    });
+    await until(() => isAnswered, 'an answer although the disk hangs');
     await assert.rejects(inFlight, UNAVAILABLE);
     await assert.rejects(writer.record(entry({ requestId: 'queued' })), UNAVAILABLE);
     await until(() => !writer.isWritable(), 'not writable while the write is overdue');
