@@ -53,6 +53,7 @@ export async function importTags(
   const located = parts.sources.locate(repository);
   if (located?.source.kind !== 'upstream') return undefined;
   const count = { tags: 0, added: 0, known: 0, failures: [] as Imported['failures'][number][] };
+  const begun = new Set<Digest>();
   let next = after;
   const pausedAt = (pause: Pause): Imported => ({ ...count, ...(next === undefined ? {} : { next }), pause });
   const listed = await orPause(async () =>
@@ -68,7 +69,9 @@ export async function importTags(
   for (let first = 0; first < tags.length; first += AT_ONCE) {
     if (first > 0 && isOver()) return { ...count, ...(next === undefined ? {} : { next }) };
     const group = tags.slice(first, first + AT_ONCE);
-    const results = await Promise.all(group.map((tag) => importTag(parts, located, repository, tag)));
+    const results = await Promise.all(
+      group.map((tag) => importTag(parts, located, { repository, tag, begun })),
+    );
     for (const result of results) {
       // The whole group is looked at again; what it brought is known by then.
       if ('pause' in result) return pausedAt(result.pause);
@@ -129,6 +132,8 @@ async function forgetOther(
 interface Walk {
   readonly repository: Repository;
   readonly seen: Set<Digest>;
+  /** Of all tags of this run: what two that are looked at side by side share is new once. */
+  readonly begun: Set<Digest>;
   added: number;
   known: number;
   readonly failures: { readonly reference: string; readonly problem: string }[];
@@ -137,10 +142,9 @@ interface Walk {
 async function importTag(
   parts: ImportParts,
   located: Located,
-  repository: Repository,
-  tag: Tag,
+  { repository, tag, begun }: { repository: Repository; tag: Tag; begun: Set<Digest> },
 ): Promise<Outcome<Walk>> {
-  const walk: Walk = { repository, seen: new Set(), added: 0, known: 0, failures: [] };
+  const walk: Walk = { repository, seen: new Set(), begun, added: 0, known: 0, failures: [] };
   return orPause(async () => {
     try {
       const digest = await located.source.resolve(located.name, tag);
@@ -170,8 +174,10 @@ async function importManifest(
 ): Promise<LoadedManifest | undefined> {
   if (walk.seen.has(digest)) return undefined;
   walk.seen.add(digest);
-  const { repository } = walk;
-  const isKnown = (await parts.links.findManifest(repository, digest)) !== undefined;
+  const { repository, begun } = walk;
+  const isBegun = begun.has(digest);
+  begun.add(digest);
+  const isKnown = isBegun || (await parts.links.findManifest(repository, digest)) !== undefined;
   const loaded = await loadManifest(parts, repository, digest);
   if (loaded.kind === 'unreadable') {
     walk.failures.push({ reference: at.reference, problem: loaded.problem });
