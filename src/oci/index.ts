@@ -27,7 +27,7 @@ export {
   shortDigest,
 } from './names.ts';
 export type { Pattern, PatternResult } from './pattern.ts';
-export { matchesPattern, parsePattern } from './pattern.ts';
+export { matchesPattern, matchesStars, parsePattern } from './pattern.ts';
 export type { Cover, CoverResult } from './pattern-cover.ts';
 export { findUncovered } from './pattern-cover.ts';
 export type { ByteRange } from './range.ts';

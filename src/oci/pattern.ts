@@ -88,12 +88,13 @@ function compile(glob: string): Glob {
 }
 
 function matchesGlob(glob: Glob, segments: readonly string[]): boolean {
-  return matchesWild(glob.segments, segments, '**', matchesSegment);
+  return matchesWild(glob.segments, segments, '**', matchesStars);
 }
 
-function matchesSegment(glob: string, segment: string): boolean {
-  if (!glob.includes('*')) return glob === segment;
-  return matchesWild([...glob], [...segment], '*', (wanted, given) => wanted === given);
+/** Whether the whole text fits a glob in which `*` stands for any characters, none included. */
+export function matchesStars(glob: string, text: string): boolean {
+  if (!glob.includes('*')) return glob === text;
+  return matchesWild([...glob], [...text], '*', (wanted, given) => wanted === given);
 }
 
 /**

@@ -14,8 +14,8 @@ export interface FilterOptions extends LogOptions {
   readonly address?: string;
 }
 
-/** The options by which records are chosen, and those by which the log is. */
-export function withFilterOptions(command: Command): Command {
+/** The options by which records are chosen. */
+export function withConditions(command: Command): Command {
   return command
     .option('--since <time>', 'from then on: a duration back (2h, 7d) or a UTC instant')
     .option('--until <time>', 'before then, the same way')
@@ -24,7 +24,12 @@ export function withFilterOptions(command: Command): Command {
     .option('--repository <repository>', 'where')
     .option('--outcome <outcome>', 'allowed or refused')
     .option('--digest <digest>', 'which content')
-    .option('--address <address>', 'from where')
+    .option('--address <address>', 'from where');
+}
+
+/** These, and the options by which the log is chosen. */
+export function withFilterOptions(command: Command): Command {
+  return withConditions(command)
     .option('--log <directory>', "a copied log instead of the server's")
     .option('--public-key <file>', "the log's public key; default: the one in the log's folder");
 }

@@ -6,7 +6,7 @@ import { systemClock } from '../../base/index.ts';
 import { CommandFailed, UsageError } from '../client.ts';
 import { plainJson, table } from '../output.ts';
 import type { CommandContext, GlobalOptions } from '../session.ts';
-import { type FilterOptions, filterOf } from './audit-filter.ts';
+import { type FilterOptions, filterOf, withConditions } from './audit-filter.ts';
 
 interface AddOptions extends FilterOptions {
   readonly reason: string;
@@ -15,18 +15,12 @@ interface AddOptions extends FilterOptions {
 /** `audit hold`: what the retention of the log must not remove. */
 export function addHoldCommands(audit: Command, context: CommandContext): void {
   const hold = audit.command('hold').description('legal holds: records that are kept, however old');
-  hold
-    .command('add <name>')
-    .description('keep the records that fulfil all conditions; without one, all records')
-    .requiredOption('--reason <text>', 'why, for those who read the log')
-    .option('--since <time>', 'from then on: a duration back (2h, 7d) or a UTC instant')
-    .option('--until <time>', 'before then, the same way')
-    .option('--user <name>', 'who')
-    .option('--action <action>', 'what')
-    .option('--repository <repository>', 'where')
-    .option('--outcome <outcome>', 'allowed or refused')
-    .option('--digest <digest>', 'which content')
-    .option('--address <address>', 'from where')
+  withConditions(
+    hold
+      .command('add <name>')
+      .description('keep the records that fulfil all conditions; without one, all records')
+      .requiredOption('--reason <text>', 'why, for those who read the log'),
+  )
     .addHelpText(
       'after',
       '\nRun it on the server, as the user that the server runs as, which records it (`log.hold`) within a minute.' +

@@ -7,12 +7,11 @@ import {
   continueUpload,
   type Dialect,
   expectBlocked,
-  getBlob,
-  getBlobInTwo,
+  getContent,
   getManifest,
+  getOwnManifest,
   hasBlob,
   mountBlob,
-  ownImage,
   putManifest,
   tokenByPost,
 } from './wire.ts';
@@ -50,18 +49,8 @@ export const CONTAINERD: Dialect = {
     if (head.headers['docker-content-digest'] !== item.digest) throw new Error('HEAD names another digest');
     const authorization = await tokenOfChallenge(session, 'GET', byDigest);
     await getManifest(session, byDigest, { authorization, wanted: item.manifest });
-    const image = ownImage(item);
-    if (image !== item) {
-      const path = `/v2/${repository}/manifests/${image.digest}`;
-      await getManifest(session, path, { authorization, wanted: image.manifest });
-    }
-    await Promise.all([
-      getBlob(session, repository, image.config, authorization),
-      ...image.layers.map((layer, at) => {
-        const get = at === 0 ? getBlobInTwo : getBlob;
-        return get(session, repository, layer, authorization);
-      }),
-    ]);
+    const image = await getOwnManifest(session, repository, item, authorization);
+    await getContent(session, repository, image, { authorization, brokenLayer: 0 });
   },
   async push(session, fresh) {
     const { repository, image, mountFrom, tag } = fresh;

@@ -5,12 +5,11 @@ import {
   continueUpload,
   type Dialect,
   expectBlocked,
-  getBlob,
-  getBlobInTwo,
+  getContent,
   getManifest,
+  getOwnManifest,
   hasBlob,
   mountBlob,
-  ownImage,
   ping,
   putManifest,
   tokenByGet,
@@ -63,18 +62,8 @@ export function createDocker(): Dialect {
       if (isBlocked) return expectBlocked(session, `${manifests}/${tag}`, authorization);
       if (head.headers['docker-content-digest'] !== item.digest) throw new Error('HEAD names another digest');
       await getManifest(session, `${manifests}/${item.digest}`, { authorization, wanted: item.manifest });
-      const image = ownImage(item);
-      if (image !== item) {
-        const path = `${manifests}/${image.digest}`;
-        await getManifest(session, path, { authorization, wanted: image.manifest });
-      }
-      await Promise.all([
-        getBlob(session, repository, image.config, authorization),
-        ...image.layers.map((layer, at) => {
-          const get = at === 1 ? getBlobInTwo : getBlob;
-          return get(session, repository, layer, authorization);
-        }),
-      ]);
+      const image = await getOwnManifest(session, repository, item, authorization);
+      await getContent(session, repository, image, { authorization, brokenLayer: 1 });
     },
     async push(session, fresh) {
       const { repository, image, mountFrom } = fresh;

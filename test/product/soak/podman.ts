@@ -6,9 +6,9 @@ import {
   expectBlocked,
   getBlob,
   getManifest,
+  getOwnManifest,
   hasBlob,
   mountBlob,
-  ownImage,
   ping,
   putManifest,
   tokenByGet,
@@ -31,11 +31,7 @@ export const PODMAN: Dialect = {
     const byTag = `/v2/${repository}/manifests/${tag}`;
     if (isBlocked) return expectBlocked(session, byTag, authorization);
     await getManifest(session, byTag, { authorization, wanted: item.manifest });
-    const image = ownImage(item);
-    if (image !== item) {
-      const path = `/v2/${repository}/manifests/${image.digest}`;
-      await getManifest(session, path, { authorization, wanted: image.manifest });
-    }
+    const image = await getOwnManifest(session, repository, item, authorization);
     await getBlob(session, repository, image.config, authorization);
     await Promise.all(image.layers.map((layer) => getBlob(session, repository, layer, authorization)));
   },

@@ -41,7 +41,7 @@ export function acceptHeader(): string {
 }
 
 /** The image of the platform that every session has. */
-export function ownImage(item: BuiltImage | BuiltIndex): BuiltImage {
+function ownImage(item: BuiltImage | BuiltIndex): BuiltImage {
   const own = 'children' in item ? item.children[0] : item;
   if (!own) throw new Error('an index without children');
   return own;
@@ -131,7 +131,7 @@ export async function getBlob(
 }
 
 /** The same over a line that breaks in the middle: the rest comes by a range. */
-export async function getBlobInTwo(
+async function getBlobInTwo(
   session: Session,
   repository: string,
   blob: BuiltBlob,
@@ -148,6 +148,37 @@ export async function getBlobInTwo(
     expects: [206],
   });
   checkBytes(path, Buffer.concat([got, rest.body]), blob);
+}
+
+/** The manifest of the session's own platform, where the item is an index; it has the image's own already. */
+export async function getOwnManifest(
+  session: Session,
+  repository: string,
+  item: BuiltImage | BuiltIndex,
+  authorization: string,
+): Promise<BuiltImage> {
+  const image = ownImage(item);
+  if (image !== item) {
+    const path = `/v2/${repository}/manifests/${image.digest}`;
+    await getManifest(session, path, { authorization, wanted: image.manifest });
+  }
+  return image;
+}
+
+/** Config and layers side by side, one of the layers over a line that breaks. */
+export async function getContent(
+  session: Session,
+  repository: string,
+  image: BuiltImage,
+  given: { readonly authorization: string; readonly brokenLayer: number },
+): Promise<void> {
+  await Promise.all([
+    getBlob(session, repository, image.config, given.authorization),
+    ...image.layers.map((layer, at) => {
+      const get = at === given.brokenLayer ? getBlobInTwo : getBlob;
+      return get(session, repository, layer, given.authorization);
+    }),
+  ]);
 }
 
 function checkBytes(path: string, body: Buffer, blob: BuiltBlob): void {
