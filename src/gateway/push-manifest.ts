@@ -36,8 +36,8 @@ interface Pushed {
 }
 
 /**
- * PUT of a manifest, by tag or by digest with `?tag=`. What is pushed is stored and scanned; whether it may be pulled
- * is decided at each pull.
+ * PUT of a manifest, by tag or by digest with `?tag=`. What no policy refuses for its shape or its tags is stored and
+ * scanned; whether it may be pulled is decided at each pull.
  *
  * @see OCI distribution-spec 1.1, end-7.
  */
