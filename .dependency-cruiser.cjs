@@ -10,6 +10,7 @@ const rooms = {
   roles: ['base', 'oci'],
   policy: ['base', 'oci'],
   limits: ['base'],
+  traffic: ['base', 'oci', 'limits'],
   auth: ['base', 'oci', 'roles', 'limits'],
   verdicts: ['base', 'oci', 'policy'],
   audit: ['base', 'oci'],
@@ -24,8 +25,8 @@ const rooms = {
   tls: ['base'],
   telemetry: ['base'],
   config: ['base', 'oci', 'policy'],
-  gateway: ['base', 'oci', ...decisions, ...services],
-  api: ['base', 'oci', ...decisions, ...services],
+  gateway: ['base', 'oci', 'traffic', ...decisions, ...services],
+  api: ['base', 'oci', 'traffic', ...decisions, ...services],
   cli: ['base', 'oci', 'config', 'audit', 'app'],
   app: ['*'],
 };

@@ -1610,8 +1610,8 @@ export const GUARDS: readonly Guard[] = [
   {
     guard: 'H-30: a handshake that does not end is cut',
     file: 'src/gateway/listener.ts',
-    replace: '0, socket.remoteAddress));\n    socket.destroy();',
-    with: '0, socket.remoteAddress));',
+    replace: '0, peers.ofSocket(socket));\n    socket.destroy();',
+    with: '0, peers.ofSocket(socket));',
     tests: ['test/gateway/slow-clients.test.ts'],
   },
   {
@@ -1747,6 +1747,48 @@ export const GUARDS: readonly Guard[] = [
     replace: 'if (count >= connectionsMax) return false;',
     with: '',
     tests: ['test/gateway/address-cap.test.ts'],
+  },
+  {
+    guard: 'H-26: only a trusted peer is asked whom it serves',
+    file: 'src/traffic/forwarded.ts',
+    replace: 'while (isTrusted(client)) {',
+    with: 'while (told.length > 0) {',
+    tests: ['test/traffic/forwarded.test.ts'],
+  },
+  {
+    guard: 'H-26: only a trusted proxy may put a header before TLS',
+    file: 'src/traffic/peers.ts',
+    replace: 'proxyProtocol && isProxy(plainAddress(socket.remoteAddress))',
+    with: 'proxyProtocol',
+    tests: ['test/gateway/proxied.test.ts'],
+  },
+  {
+    guard: 'H-26: what is no PROXY header ends the connection',
+    file: 'src/gateway/proxied.ts',
+    replace: "if (header.kind === 'malformed') refuse();",
+    with: "if (header.kind === 'malformed') begin();",
+    tests: ['test/gateway/proxied.test.ts'],
+  },
+  {
+    guard: 'H-26: a PROXY header of version 2 has a bound',
+    file: 'src/traffic/proxy-header.ts',
+    replace: ' || rest > V2_REST_BYTES_MAX',
+    with: '',
+    tests: ['test/traffic/proxy-header.test.ts'],
+  },
+  {
+    guard: 'H-26: a PROXY header of version 1 has a bound',
+    file: 'src/traffic/proxy-header.ts',
+    replace: 'return bytes.length < V1_BYTES_MAX ? INCOMPLETE : MALFORMED;',
+    with: 'return INCOMPLETE;',
+    tests: ['test/traffic/proxy-header.test.ts'],
+  },
+  {
+    guard: 'H-26: a PROXY header is not waited for for ever',
+    file: 'src/gateway/proxied.ts',
+    replace: 'setTimeout(refuse, headerMsMax)',
+    with: 'setTimeout(() => {}, headerMsMax)',
+    tests: ['test/gateway/proxied.test.ts'],
   },
   // The command and the start
   {

@@ -1,6 +1,7 @@
 import type { Request } from 'express';
 import { type Authentication, authorizationOf, certificateOf, type Identity } from '../auth/index.ts';
 import { sourceOf } from '../limits/index.ts';
+import { clientAddress } from '../traffic/index.ts';
 import { ApiProblem } from './operation.ts';
 import type { ApiParts } from './parts.ts';
 
@@ -25,7 +26,7 @@ export function createIdentify(
     if (!header.ok) return refused(400, header.reason, header.refusal.message);
     const { authorization } = header;
     if (authorization === undefined) return refused(401, 'sign-in.needed', 'sign in first: dockgate login');
-    const source = sourceOf(peerAddress(request));
+    const source = sourceOf(clientAddress(request));
     const certificate = certificateOf(request.socket);
     const proved = /^bearer /i.test(authorization)
       ? await parts.authenticator.refresh({
@@ -59,9 +60,4 @@ function refused(
   const message = text.replace(/^dockgate: /, '');
   const headers = status === 401 ? { ...given, 'www-authenticate': 'Basic realm="dockgate"' } : given;
   return { ok: false, problem: new ApiProblem(status, CODES[status], message, headers), reason };
-}
-
-/** The peer's address; IPv4 in its own notation. Empty on a Unix socket. */
-export function peerAddress(request: Pick<Request, 'socket'>): string {
-  return (request.socket.remoteAddress ?? '').replace(/^::ffff:/, '');
 }

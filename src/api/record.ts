@@ -1,7 +1,7 @@
 import type { Request, Response } from 'express';
 import type { AuditEntry } from '../audit/index.ts';
 import type { Identity } from '../auth/index.ts';
-import { peerAddress } from './identify.ts';
+import { clientAddress } from '../traffic/index.ts';
 import type { Subject } from './operation.ts';
 import type { ApiParts } from './parts.ts';
 
@@ -41,7 +41,7 @@ export function entryOf({ request, response }: Pick<Exchange, 'request' | 'respo
     ...(reason === undefined ? {} : { reason }),
     ...(note === undefined ? {} : { note }),
     ...(identity === undefined ? {} : { principal: principalOf(identity, tokenId) }),
-    client: { address: peerAddress(request), ...(userAgent === undefined ? {} : { userAgent }) },
+    client: { address: clientAddress(request), ...(userAgent === undefined ? {} : { userAgent }) },
     ...subject,
     ...changeOf(facts),
   } as const satisfies AuditEntry;

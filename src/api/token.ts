@@ -3,7 +3,7 @@ import { type Authentication, authorizationOf, certificateOf, type Identity } fr
 import { sourceOf } from '../limits/index.ts';
 import { errorBody, parseRepository, type Refusal, refuse } from '../oci/index.ts';
 import { parseScopes, printScope, type Scope } from '../roles/index.ts';
-import { peerAddress } from './identify.ts';
+import { clientAddress } from '../traffic/index.ts';
 import type { ApiOptions, ApiParts, Registries } from './parts.ts';
 import { type Exchange, entryOf, type RecordFacts } from './record.ts';
 import { failRequest } from './refuse-request.ts';
@@ -74,7 +74,7 @@ async function proveHeader(request: Request, parts: ApiParts): Promise<Authentic
     const refusal = refuse('UNAUTHORIZED', 'dockgate: sign in with user and password');
     return { ok: false, refusal, reason: 'token.kind' };
   }
-  const source = sourceOf(peerAddress(request));
+  const source = sourceOf(clientAddress(request));
   return parts.authenticator.authenticate({
     authorization: header.authorization,
     source,
@@ -101,7 +101,7 @@ async function proveForm(
   { options, parts }: Pick<TokenExchange, 'options' | 'parts'>,
 ): Promise<Authentication> {
   const certificate = certificateOf(request.socket);
-  const source = sourceOf(peerAddress(request));
+  const source = sourceOf(clientAddress(request));
   const grantType = form.get('grant_type');
   if (grantType === 'password') {
     return parts.authenticator.signIn({

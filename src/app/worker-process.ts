@@ -98,7 +98,7 @@ await runChild(async ({ config, version, name }, closing) => {
   closing.defer(() => clients?.close());
   const context = () => ({ ...tls.context(), ...clients?.context() });
   const listener = createListener(
-    { tls: context(), asksForCertificates: clients !== undefined, ...config.limits },
+    { tls: context(), asksForCertificates: clients !== undefined, proxies: config.proxies, ...config.limits },
     { gateway: surfaces.gateway, others: surfaces.api(), audit, random, logger },
   );
   tls.onReload(() => listener.renew(context()));

@@ -3,6 +3,13 @@
  * Imports nothing of the house.
  */
 
+export type { AddressRange } from './address-range.ts';
+export {
+  canonicalAddress,
+  createAddressRanges,
+  parseAddressRange,
+  plainAddress,
+} from './address-range.ts';
 export type { Change, Changes, LocalChanges, Topic } from './changes.ts';
 export { createLocalChanges } from './changes.ts';
 export type { Clock, ManualClock } from './clock.ts';

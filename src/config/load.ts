@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import type * as z from 'zod';
-import { DAY_MS, SECOND_MS, StartError } from '../base/index.ts';
+import { type AddressRange, DAY_MS, parseAddressRange, SECOND_MS, StartError } from '../base/index.ts';
 import { type Policy, parsePolicyDocument } from '../policy/index.ts';
 import { readConfigFile } from './files.ts';
 import { type ConfigOptions, type Environment, layEnvironment, layOptions } from './layers.ts';
@@ -50,6 +50,7 @@ export interface Config
   };
   readonly inspector: InspectorConfig;
   readonly limits: LimitsConfig;
+  readonly proxies: ProxiesConfig;
   readonly policies: readonly Policy[];
 }
 
@@ -78,6 +79,11 @@ export interface InspectorConfig {
   readonly compressedBytesMax: number;
   readonly plainBytesMax: number;
   readonly blobMsMax: number;
+}
+
+export interface ProxiesConfig {
+  readonly trusted: readonly AddressRange[];
+  readonly proxyProtocol: boolean;
 }
 
 export interface LimitsConfig {
@@ -170,6 +176,9 @@ function refuseContradictions(tree: Tree, settings: Settings): void {
   }
   const ops = readAddressPort(settings.opsListen);
   const opsPort = settings.opsPort ?? ops?.port;
+  if (settings.proxies.proxyProtocol && settings.proxies.trusted.length === 0) {
+    problems.push({ path: ['proxies', 'proxyProtocol'], message: 'trusted is empty: whose headers?' });
+  }
   if (settings.port !== 0 && opsPort === settings.port && overlaps(settings.listen, ops?.address)) {
     problems.push({ path: ['opsListen'], message: `uses port ${settings.port}, which is the gateway's own` });
   }
@@ -233,6 +242,7 @@ async function toConfig(
     },
     inspector: toInspector(settings.scanners.inspector),
     limits: toLimits(settings.limits),
+    proxies: toProxies(settings.proxies),
     policies: readPolicies(tree, settings),
   };
 }
@@ -278,6 +288,13 @@ function toLimits(limits: Settings['limits']): LimitsConfig {
     heldPerPrincipalMax: limits.heldPerPrincipal,
     holdMsMax: limits.hold,
     drainMsMax: limits.drain,
+  };
+}
+
+function toProxies({ trusted, proxyProtocol }: Settings['proxies']): ProxiesConfig {
+  return {
+    trusted: trusted.flatMap((text) => parseAddressRange(text) ?? []),
+    proxyProtocol,
   };
 }
 

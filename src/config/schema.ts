@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import type * as z from 'zod';
-import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../base/index.ts';
+import { DAY_MS, HOUR_MS, MINUTE_MS, parseAddressRange, SECOND_MS } from '../base/index.ts';
 import { parseRepository } from '../oci/index.ts';
 import {
   byteCount,
@@ -171,6 +171,18 @@ export const schema = section('', {
     ...text('an IP address', (value) => isIP(value) !== 0),
   }),
   port: setting({ doc: 'The TLS port; 0 takes a free one.', ...wholeNumber(0, 65_535), default: 8443 }),
+  proxies: section('Load balancers and proxies between clients and the gateway.', {
+    trusted: setting({
+      doc: 'Their addresses: whom they name in X-Forwarded-For is the client, in limits and records. From anybody else that header means nothing.',
+      ...texts('addresses and ranges such as 10.0.0.0/8', (value) => parseAddressRange(value) !== undefined),
+      default: [],
+    }),
+    proxyProtocol: setting({
+      doc: 'Their connections begin with a PROXY header (version 1 or 2), before TLS; one without it is closed.',
+      ...flag(),
+      default: false,
+    }),
+  }),
   opsListen: setting({
     doc: 'Where /metrics, /healthz and /readyz answer, in plain HTTP: keep it off public networks.',
     ...text(
@@ -444,7 +456,7 @@ export const schema = section('', {
       default: '16KiB',
     }),
     connectionsPerAddress: setting({
-      doc: 'Connections that one worker takes from one address (IPv6: one /64) at once; more are closed and recorded. Raise it behind a load balancer, which is one address.',
+      doc: 'Connections that one worker takes from one address (IPv6: one /64) at once; more are closed and recorded. Behind a load balancer set `proxies`, else it is one address.',
       ...wholeNumber(1, 1_000_000),
       default: 2000,
     }),

@@ -1,24 +1,30 @@
 import type { Server, Socket } from 'node:net';
 import { sourceOf } from '../limits/index.ts';
+import type { Peers } from '../traffic/index.ts';
+import { beforeConnection } from './proxied.ts';
+
+interface AddressCapOptions {
+  readonly peers: Pick<Peers, 'ofSocket' | 'isProxy'>;
+  /** Connections that one address may have at once. */
+  readonly connectionsMax: number;
+  /** Gets the address. */
+  readonly onRefused: (address: string) => void;
+}
 
 /**
  * Closes connections of an address that has too many already, before a handshake costs anything. An IPv6 network of
- * 64 bits counts as one address.
+ * 64 bits counts as one address; a trusted proxy that does not say whom a connection serves counts not at all, since
+ * it serves many.
  *
- * @param connectionsMax that one address may have at once.
- * @param onRefused gets the address.
  * @see threats F-30, H-29
  */
-export function capByAddress(
-  server: Server,
-  connectionsMax: number,
-  onRefused: (address: string) => void,
-): void {
+export function capByAddress(server: Server, { peers, connectionsMax, onRefused }: AddressCapOptions): void {
   const open = new Map<string, number>();
   const admit = (socket: Socket): boolean => {
+    const address = peers.ofSocket(socket);
     // Gone before it was seen: Node handles that.
-    if (socket.remoteAddress === undefined) return true;
-    const source = sourceOf(socket.remoteAddress);
+    if (address === '' || peers.isProxy(address)) return true;
+    const source = sourceOf(address);
     const count = open.get(source) ?? 0;
     if (count >= connectionsMax) return false;
     open.set(source, count + 1);
@@ -30,14 +36,9 @@ export function capByAddress(
     return true;
   };
   // What begins TLS must not see a connection that is refused: it would answer and report it as one that failed.
-  const begin = server.listeners('connection');
-  server.removeAllListeners('connection');
-  server.on('connection', (socket: Socket) => {
-    if (admit(socket)) {
-      for (const listener of begin) Reflect.apply(listener, server, [socket]);
-      return;
-    }
-    onRefused(socket.remoteAddress ?? '');
+  beforeConnection(server, (socket, begin) => {
+    if (admit(socket)) return begin();
+    onRefused(peers.ofSocket(socket));
     socket.destroy();
   });
 }

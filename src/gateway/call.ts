@@ -10,7 +10,7 @@ export interface Call<R extends Route = Route> {
   readonly method: string;
   readonly route: R;
   readonly identity: Identity;
-  /** The socket's address; a header never changes it. */
+  /** The client's; a header changes it only where a trusted proxy sent it. */
   readonly address: string;
   readonly userAgent: string | undefined;
   /** `https://host[:port]` for Location and the challenge. */

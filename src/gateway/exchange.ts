@@ -9,7 +9,7 @@ export interface Exchange {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly baseUrl: string;
-  /** The socket's address; a header never changes it. */
+  /** The client's; a header changes it only where a trusted proxy sent it. */
   readonly address: string;
   readonly userAgent: string | undefined;
   readonly startedAtMs: number;

@@ -1,10 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { newId } from '../base/index.ts';
+import { clientAddress } from '../traffic/index.ts';
 import { carryOut, failClosed } from './carry-out.ts';
 import { decide } from './decide.ts';
 import type { Exchange } from './exchange.ts';
 import type { GatewayOptions, GatewayParts } from './parts.ts';
-import { baseUrlOf, peerAddress } from './request.ts';
+import { baseUrlOf } from './request.ts';
 
 export interface Gateway {
   /**
@@ -24,7 +25,7 @@ export function createGateway(options: GatewayOptions, parts: GatewayParts): Gat
         request,
         response,
         baseUrl: baseUrlOf(request, options),
-        address: peerAddress(request),
+        address: clientAddress(request),
         userAgent: request.headers['user-agent'],
         startedAtMs: parts.clock.monotonicMs(),
         facts: { action: 'request' },

@@ -1,13 +1,16 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
+import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { SecureContextOptions, TLSSocket } from 'node:tls';
 import type { Audit, AuditEntry } from '../audit/index.ts';
 import { forgetCertificate } from '../auth/index.ts';
 import { type Logger, newId, type Random } from '../base/index.ts';
+import { clientAddress, createPeers, type PeersOptions, setClientAddress } from '../traffic/index.ts';
 import { capByAddress } from './address-cap.ts';
 import { type Connections, createConnections } from './connections.ts';
 import type { Gateway } from './handler.ts';
+import { takeProxyHeaders } from './proxied.ts';
 
 export interface ListenerOptions {
   readonly tls: SecureContextOptions;
@@ -20,6 +23,8 @@ export interface ListenerOptions {
   readonly headerBytesMax: number;
   /** Connections that one address may have at once; no limit unless said. */
   readonly connectionsPerAddressMax?: number;
+  /** Proxies in front of us; none unless said. */
+  readonly proxies?: PeersOptions;
 }
 
 export interface ListenerParts {
@@ -74,9 +79,20 @@ export function createListener(options: ListenerOptions, parts: ListenerParts): 
     // Node would refuse it without a word to us; `route` does, and records it.
     requireHostHeader: false,
   });
-  capByAddress(server, options.connectionsPerAddressMax ?? Number.POSITIVE_INFINITY, (address) =>
-    parts.audit.note(rejected(parts, 'connections.address', 0, address)),
-  );
+  const peers = createPeers(options.proxies ?? { trusted: [], proxyProtocol: false });
+  const reject = (reason: string, status: number, address: string): void =>
+    parts.audit.note(rejected(parts, reason, status, address));
+  capByAddress(server, {
+    peers,
+    connectionsMax: options.connectionsPerAddressMax ?? Number.POSITIVE_INFINITY,
+    onRefused: (address) => reject('connections.address', 0, address),
+  });
+  takeProxyHeaders(server, {
+    peers,
+    headerMsMax: options.headerMsMax,
+    onRefused: (socket) => reject('proxy.header', 0, peers.ofSocket(socket)),
+  });
+  server.prependListener('secureConnection', (socket) => peers.keep(socket));
   const connections = createConnections(options);
   const certified = new Set<TLSSocket>();
   if (options.asksForCertificates) {
@@ -91,30 +107,36 @@ export function createListener(options: ListenerOptions, parts: ListenerParts): 
     if (connections.isOurSilence(socket)) socket.setTimeout(options.idleMsMax);
     else socket.destroy();
   });
-  server.on('request', (request, response) => {
+  const arrive = (request: IncomingMessage, response: ServerResponse): void => {
+    setClientAddress(request, peers.ofRequest(request));
     connections.track(request, response);
+  };
+  server.on('request', (request, response) => {
+    arrive(request, response);
     route(parts, request, response, () => {});
   });
   server.on('checkContinue', (request, response) => {
-    connections.track(request, response);
+    arrive(request, response);
     route(parts, request, response, () => response.writeContinue());
   });
   server.on('checkExpectation', (request, response) => {
+    arrive(request, response);
     rejectRequest(parts, request, response, { reason: 'expect.unknown', status: 417 });
   });
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    rejectBytes(parts, error, socket, connections);
+    const address = socket instanceof Socket ? peers.ofSocket(socket) : '';
+    rejectBytes(error, socket, { connections, reject: (reason, status) => reject(reason, status, address) });
   });
   // Before Node's own listener, which calls it a clientError: an answer would wait for ever for a handshake that is
   // not going to end.
   server.prependListener('tlsClientError', (error: NodeJS.ErrnoException, socket: TLSSocket) => {
     if (!connections.isFirstError(socket)) return;
-    parts.audit.note(rejected(parts, `tls.${error.code ?? 'error'}`, 0, socket.remoteAddress));
+    reject(`tls.${error.code ?? 'error'}`, 0, peers.ofSocket(socket));
     socket.destroy();
   });
   // CONNECT and Upgrade are not ours: without a listener Node would hand the socket to nobody.
   server.on('connect', (request: IncomingMessage, socket: Duplex) => {
-    parts.audit.note(rejected(parts, 'method.connect', 405, request.socket.remoteAddress));
+    reject('method.connect', 405, peers.ofRequest(request));
     // Node has let go of the connection: nothing else would ever end one whose client does not.
     socket.on('error', () => {});
     const answer = 'HTTP/1.1 405 Method Not Allowed\r\nConnection: close\r\nContent-Length: 0\r\n\r\n';
@@ -172,27 +194,30 @@ function rejectRequest(
   response: ServerResponse,
   { reason, status }: { readonly reason: string; readonly status: number },
 ): void {
-  parts.audit.note(rejected(parts, reason, status, request.socket.remoteAddress));
+  parts.audit.note(rejected(parts, reason, status, clientAddress(request)));
   response.writeHead(status, { 'content-length': '0', connection: 'close' }).end();
 }
 
 function rejectBytes(
-  parts: ListenerParts,
   error: NodeJS.ErrnoException,
   socket: Duplex,
-  connections: Connections,
+  {
+    connections,
+    reject,
+  }: {
+    readonly connections: Connections;
+    readonly reject: (reason: string, status: number) => void;
+  },
 ): void {
   // The parser says it again for whatever comes after what it did not understand.
   if (!connections.isFirstError(socket)) return;
   const code = error.code ?? 'unknown';
   const status = STATUS_OF_ERROR[code] ?? 400;
-  const address =
-    'remoteAddress' in socket && typeof socket.remoteAddress === 'string' ? socket.remoteAddress : '';
   const isReset = code === 'ECONNRESET';
   // A reset is the end of a connection, not a request that was refused. Of a request whose body is no body, its own
   // record says that it was cut.
   if (!isReset && !connections.isReceiving(socket)) {
-    parts.audit.note(rejected(parts, `http.${code}`, status, address));
+    reject(`http.${code}`, status);
   }
   // In the middle of an answer our "no" would be taken for content.
   if (socket.writable && !isReset && !connections.isAnswering(socket)) {
@@ -202,12 +227,7 @@ function rejectBytes(
   }
 }
 
-function rejected(
-  parts: ListenerParts,
-  reason: string,
-  status: number,
-  address: string | undefined,
-): AuditEntry {
+function rejected(parts: ListenerParts, reason: string, status: number, address: string): AuditEntry {
   return {
     kind: 'decision',
     requestId: newId(parts.random),
@@ -215,6 +235,6 @@ function rejected(
     outcome: 'refused',
     status,
     reason,
-    client: { address: (address ?? '').replace(/^::ffff:/, '') },
+    client: { address },
   };
 }

@@ -24,11 +24,6 @@ export function repeatedHeader(request: Pick<IncomingMessage, 'rawHeaders'>): st
   return undefined;
 }
 
-/** The peer's address as the socket knows it; IPv4 in its own notation. */
-export function peerAddress(request: Pick<IncomingMessage, 'socket'>): string {
-  return (request.socket.remoteAddress ?? '').replace(/^::ffff:/, '');
-}
-
 /** A Host that is one of our names is echoed, so that a client stays on the name it came by; any other is not. */
 export function baseUrlOf(
   request: Pick<IncomingMessage, 'headers'>,
