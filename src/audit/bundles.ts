@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { isMissing } from './disk.ts';
+import { isNoFile } from './disk.ts';
 import { foldRoot, HASH_BYTES, leafHash, type TreeHash } from './merkle.ts';
 import { nameLine } from './plain-line.ts';
 import { decodeBundle, decodeTile, type TileLevel, tilePath } from './tiles.ts';
@@ -110,7 +110,7 @@ function readOrNothing(path: string): Buffer | undefined {
     return readFileSync(path);
   } catch (error) {
     // Absent is an answer of its own; everything else is a broken disk.
-    if (isMissing(error)) return undefined;
+    if (isNoFile(error)) return undefined;
     throw error;
   }
 }

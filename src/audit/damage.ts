@@ -17,6 +17,8 @@ export type DamageKind =
   | 'rewritten'
   /** The records are as signed, a hash tile is not. */
   | 'tile'
+  /** A signed note beside the records, or a file of a hold, is missing or not as it was written. */
+  | 'note'
   /** A writer's numbers have a hole: records were taken away, or lost before they were signed. */
   | 'hole'
   /** A writer's number comes twice or goes back. */

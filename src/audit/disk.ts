@@ -55,6 +55,11 @@ export function isMissing(error: unknown): boolean {
   return error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR');
 }
 
+/** As `isMissing`, or what stands in its place cannot be read as a file. */
+export function isNoFile(error: unknown): boolean {
+  return isMissing(error) || codeOf(error) === 'EISDIR' || codeOf(error) === 'ELOOP';
+}
+
 /** The system's code of an error (`ENOSPC`), or its name. */
 export function codeOf(error: unknown): string {
   if (error instanceof Error && 'code' in error && typeof error.code === 'string') return error.code;

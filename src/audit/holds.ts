@@ -66,8 +66,8 @@ export async function readHolds(directory: string): Promise<readonly Hold[]> {
 }
 
 function parseHold(text: string, path: string): Hold {
-  const value: unknown = JSON.parse(text);
   const fault = new Error(`${path}: not a hold; nothing of the access log is removed until it is mended`);
+  const value = parseOr(text, fault);
   if (!isFields(value) || !isFields(value.filter)) throw fault;
   const { name, reason, since, filter } = value;
   if (!isLogName(name) || typeof reason !== 'string' || typeof since !== 'string') throw fault;
@@ -76,6 +76,14 @@ function parseHold(text: string, path: string): Hold {
   const texts = Object.fromEntries(CONDITIONS.map((key) => [key, optional(filter[key], 'string', fault)]));
   const times = Object.fromEntries(TIMES.map((key) => [key, optional(filter[key], 'number', fault)]));
   return { name, reason, since, filter: { ...texts, ...times } };
+}
+
+function parseOr(text: string, fault: Error): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw fault;
+  }
 }
 
 function optional(value: unknown, type: 'string' | 'number', fault: Error): unknown {

@@ -1,6 +1,6 @@
 import { readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { isMissing, makeDirectory, syncDirectory, writeWhole } from './disk.ts';
+import { isNoFile, makeDirectory, syncDirectory, writeWhole } from './disk.ts';
 import type { TreeHash } from './merkle.ts';
 import { decodeBundle, decodeTile, encodeBundle, readTile, type TileLevel, tilePath } from './tiles.ts';
 import { edgeOf, TILE_WIDTH } from './tree.ts';
@@ -70,7 +70,7 @@ export async function readLogFile(log: string, name: string): Promise<string | u
   try {
     return await readFile(join(log, name), 'utf8');
   } catch (error) {
-    if (isMissing(error)) return undefined;
+    if (isNoFile(error)) return undefined;
     throw error;
   }
 }

@@ -78,14 +78,25 @@ export class NextKey {
     if (change?.after === textOf(this.#next)) this.#isTold = true;
   }
 
-  /** Exchanges the keys when the record of it is covered. @returns who signs from now on. */
-  async exchange(signer: Signer, head: Head): Promise<Signer> {
+  /**
+   * Exchanges the keys when the record of it is covered.
+   *
+   * @param keepNotes signs anew what the old key has signed beside the checkpoint.
+   * @returns who signs from now on.
+   */
+  async exchange(
+    signer: Signer,
+    head: Head,
+    keepNotes: (...signers: readonly Signer[]) => Promise<void>,
+  ): Promise<Signer> {
     const next = this.#next;
     if (next === undefined || !this.#isTold) return signer;
     const believed = parseVerifierKey(textOf(signer));
     const chain = believed && (await followKeys(this.#log, believed));
     // A checkpoint that both signed comes first: it is good by either key, whichever is believed when.
     await writeLogFile(this.#log, CHECKPOINT_FILE, cosignCheckpoint(head, [signer, next]));
+    // So do the notes beside it: the new key alone must do from here on, wherever a crash comes.
+    await keepNotes(signer, next);
     if (chain?.newest.text !== textOf(next)) {
       const note = printRotation(head, signer, next);
       await writeLogFile(this.#log, rotationFile((chain?.count ?? 0) + 1), note);

@@ -15,10 +15,16 @@ import {
 } from './log-files.ts';
 import { leafHash } from './merkle.ts';
 import { parseVerifierKey, printVerifierKey, type Signer, type Verifier } from './note.ts';
-import { advance, openPositions, type Positions } from './positions.ts';
+import { advance, openPositions, type Positions, printPositions } from './positions.ts';
 import { NOTHING_PRUNED, type Pruned, readPruned } from './pruned.ts';
 import { followKeys } from './rotation.ts';
-import { createTransfers, openTransfers, type Transfers } from './transfers.ts';
+import {
+  createTransfers,
+  isTransfersNote,
+  openTransfers,
+  TRANSFERS_FILE,
+  type Transfers,
+} from './transfers.ts';
 import { createTree, TILE_WIDTH } from './tree.ts';
 
 export interface OpenedLog {
@@ -53,10 +59,33 @@ export async function openLog(log: string, signer: Signer): Promise<OpenedLog> {
     const pruned = await readPruned(log, [verifier]);
     const positions = await findPositions(log, checkpoint.size, { verifier, pruned });
     const kept = { from: pruned.size, size: checkpoint.size };
-    return { head, positions, pruned, transfers: await openTransfers(log, kept, verifier) };
+    const transfers = await openTransfers(log, kept, verifier);
+    await mendNotes(log, { verifier, signer, positions, transfers });
+    return { head, positions, pruned, transfers };
   } catch (error) {
     if (!(error instanceof LogDamaged)) throw error;
     throw new StartError(`${log}: damaged (${error.message}); run: dockgate audit verify`);
+  }
+}
+
+/** Notes that follow from the leaves are written anew where they were lost or spoilt: `verify` missed them. */
+async function mendNotes(
+  log: string,
+  parts: {
+    readonly verifier: Verifier;
+    readonly signer: Signer;
+    readonly positions: Positions;
+    readonly transfers: Transfers;
+  },
+): Promise<void> {
+  const { verifier, signer, positions, transfers } = parts;
+  const known = (await readLogFile(log, POSITIONS_FILE)) ?? '';
+  if (openPositions(known, verifier) === undefined) {
+    await writeLogFile(log, POSITIONS_FILE, printPositions(positions, signer));
+  }
+  const open = (await readLogFile(log, TRANSFERS_FILE)) ?? '';
+  if (!isTransfersNote(open, verifier)) {
+    await writeLogFile(log, TRANSFERS_FILE, transfers.print(positions.size, signer));
   }
 }
 
@@ -87,12 +116,17 @@ async function makeLog(log: string, signer: Signer): Promise<OpenedLog> {
   if (entry !== undefined)
     throw new StartError(`${log}: the checkpoint was removed; run: dockgate audit verify`);
   const tree = createTree();
+  const positions: Positions = { size: 0, writers: new Map() };
+  const transfers = createTransfers();
+  // Before the checkpoint: that one of these is missing beside it is then somebody's doing.
+  await writeLogFile(log, POSITIONS_FILE, printPositions(positions, signer));
+  await writeLogFile(log, TRANSFERS_FILE, transfers.print(0, signer));
   await writeLogFile(log, CHECKPOINT_FILE, signCheckpoint({ size: 0, root: tree.root() }, signer));
   return {
     head: { tree, lines: [] },
-    positions: { size: 0, writers: new Map() },
+    positions,
     pruned: NOTHING_PRUNED,
-    transfers: createTransfers(),
+    transfers,
   };
 }
 

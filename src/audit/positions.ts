@@ -1,7 +1,7 @@
 import { parseLine } from './line.ts';
 import { KEY_FILE, POSITIONS_FILE, readLogFile } from './log-files.ts';
 import { HASH_BYTES, leafHash, type TreeHash } from './merkle.ts';
-import { openNote, parseVerifierKey, type Signer, signNote, type Verifier } from './note.ts';
+import { cosignNote, openNote, parseVerifierKey, type Signer, type Verifier } from './note.ts';
 import { isLogName } from './shape.ts';
 
 /** Where one writer stands in the log. */
@@ -29,8 +29,8 @@ export function advance(writers: Map<string, Position>, line: Uint8Array): void 
   if (record !== undefined) writers.set(record.writer, { seq: record.seq, leaf: leafHash(line) });
 }
 
-export function printPositions(positions: Positions, signer: Signer): string {
-  return signNote(`${TITLE}\n${positionLines(positions)}`, signer);
+export function printPositions(positions: Positions, ...signers: readonly Signer[]): string {
+  return cosignNote(`${TITLE}\n${positionLines(positions)}`, signers);
 }
 
 /** The size, and a line a writer. */

@@ -1,5 +1,5 @@
 import { KEY_FILE, readLogFile } from './log-files.ts';
-import { openNote, parseVerifierKey, type Signer, signNote, type Verifier } from './note.ts';
+import { cosignNote, openNote, parseVerifierKey, type Signer, type Verifier } from './note.ts';
 import { type Positions, parsePositions, positionLines } from './positions.ts';
 
 /** The note that says which records were removed in good order (ADR 0013). */
@@ -15,12 +15,15 @@ export interface Pruned extends Positions {
 
 export const NOTHING_PRUNED: Pruned = { size: 0, writers: new Map(), toldAt: undefined };
 
-export function printPruned(pruned: Pruned & { readonly toldAt: number }, signer: Signer): string {
-  return signNote(`${TITLE}\ntold ${pruned.toldAt}\n${positionLines(pruned)}`, signer);
+export function printPruned(
+  pruned: Pruned & { readonly toldAt: number },
+  ...signers: readonly Signer[]
+): string {
+  return cosignNote(`${TITLE}\ntold ${pruned.toldAt}\n${positionLines(pruned)}`, signers);
 }
 
 /** `undefined` unless the log's key signed it. */
-function openPruned(note: string, verifier: Verifier): Pruned | undefined {
+export function openPruned(note: string, verifier: Verifier): Pruned | undefined {
   const [title, told, ...lines] = openNote(note, verifier)?.split('\n') ?? [];
   const toldAt = /^told (\d{1,15})$/.exec(told ?? '')?.[1];
   const positions = parsePositions(lines);

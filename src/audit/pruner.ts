@@ -109,6 +109,14 @@ export class Pruner {
     this.#holds = holds;
   }
 
+  /** Signs anew what is gone; nothing, where nothing is. @throws {Error} it could not be written. */
+  async keepNote(...signers: readonly Signer[]): Promise<void> {
+    const { toldAt } = this.#pruned;
+    if (toldAt === undefined) return;
+    const text = printPruned({ ...this.#pruned, toldAt }, ...signers);
+    await writeLogFile(this.#log, PRUNED_FILE, text);
+  }
+
   async #finish(signer: Signer): Promise<void> {
     if (this.#wanted === undefined || this.#toldAt === undefined) return;
     const { size, writers } = this.#wanted;

@@ -38,6 +38,30 @@ function openRotation(note: string, verifier: Verifier): Rotation | undefined {
   return openNote(note, next) === text ? { checkpoint, next } : undefined;
 }
 
+/**
+ * The first of the log's exchanges that is damaged, seen from the key that signs now: each names a key that signed it
+ * and the next one. That the first was signed by the key before it, only who believes that key can tell.
+ *
+ * @returns the name of its file.
+ */
+export async function findBrokenRotation(log: string, newest: Verifier): Promise<string | undefined> {
+  let signer: Verifier | undefined;
+  for (let count = 1; ; count += 1) {
+    const file = rotationFile(count);
+    const note = await readLogFile(log, file);
+    if (note === undefined) {
+      const isLast = (await readLogFile(log, rotationFile(count + 1))) === undefined;
+      // Followed from there: another exchange may have come since.
+      const isWhole = signer === undefined || (await followKeys(log, newest)).newest.text === signer.text;
+      return isLast && isWhole ? undefined : file;
+    }
+    const next = parseVerifierKey(/^key (.*)$/m.exec(note)?.[1] ?? '');
+    if (next === undefined || openRotation(note, next) === undefined) return file;
+    if (signer !== undefined && openRotation(note, signer) === undefined) return file;
+    signer = next;
+  }
+}
+
 /** What became of the log's key since a key that is believed. */
 export interface KeyChain {
   /** The key that must have signed the newest checkpoint. */

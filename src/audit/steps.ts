@@ -4,6 +4,7 @@ import { codeOf } from './disk.ts';
 import { growLog, type LogHead } from './growth.ts';
 import { createIndexFiller, type IndexFiller } from './index-filler.ts';
 import { createIntake, type Intake } from './intake.ts';
+import { Leftovers } from './leftovers.ts';
 import {
   CHECKPOINT_FILE,
   logDirectory,
@@ -47,6 +48,7 @@ export class Steps {
   readonly #log: string;
   readonly #nextKey: NextKey | undefined;
   readonly #pruner: Pruner;
+  #leftovers: Leftovers;
   #signer: Signer;
   #head: LogHead;
   #writers: Map<string, Position>;
@@ -73,6 +75,7 @@ export class Steps {
     this.#log = logDirectory(options.directory);
     this.#filler = createIndexFiller(this.#log, parts);
     this.#pruner = new Pruner({ ...parts.pruning, directory: this.#directory }, opened.pruned, parts);
+    this.#leftovers = new Leftovers(this.#log);
     this.#signer = parts.signer;
     this.#nextKey = parts.keyPaths && new NextKey(this.#log, parts.keyPaths);
     this.#head = opened.head;
@@ -136,16 +139,22 @@ export class Steps {
 
   async #exchangeKey(): Promise<void> {
     const head = { size: this.size, root: this.#head.tree.root() };
-    const signer = await this.#nextKey?.exchange(this.#signer, head);
+    const keepNotes = (...signers: readonly Signer[]): Promise<void> => this.#keepNotes(...signers);
+    const signer = await this.#nextKey?.exchange(this.#signer, head, keepNotes);
     if (signer === undefined || signer === this.#signer) return;
     this.#signer = signer;
-    await this.#keepPositions();
-    await this.keepTransfers();
+    await this.#keepNotes(signer);
   }
 
-  async #keepPositions(): Promise<void> {
+  async #keepNotes(...signers: readonly Signer[]): Promise<void> {
+    await this.#keepPositions(...signers);
+    await writeLogFile(this.#log, TRANSFERS_FILE, this.#transfers.print(this.size, ...signers));
+    await this.#pruner.keepNote(...signers);
+  }
+
+  async #keepPositions(...signers: readonly Signer[]): Promise<void> {
     const positions = { size: this.size, writers: this.#writers };
-    await writeLogFile(this.#log, POSITIONS_FILE, printPositions(positions, this.#signer));
+    await writeLogFile(this.#log, POSITIONS_FILE, printPositions(positions, ...signers));
   }
 
   /** What was read and not appended is read again, from where the checkpoint on the disk stands. */
@@ -155,6 +164,7 @@ export class Steps {
     this.#writers = new Map(positions.writers);
     this.#transfers = transfers;
     this.#intake = createIntake(this.#directory, this.#writers, this.#parts.logger);
+    this.#leftovers = new Leftovers(this.#log);
     this.#mustReopen = false;
   }
 
@@ -163,7 +173,7 @@ export class Steps {
     const { lines, hasMore } = await this.#intake.collect();
     if (lines.length > 0) {
       await this.#append(lines);
-      await this.#keepPositions();
+      await this.#keepPositions(this.#signer);
       await this.#intake.removeCovered();
     }
     return hasMore;
@@ -173,6 +183,7 @@ export class Steps {
   async #append(lines: readonly TailLine[]): Promise<void> {
     const { head, files } = growLog(this.#head, lines);
     await writeTiles(this.#log, files);
+    await this.#leftovers.sweep(this.size, files);
     const { size } = head.tree;
     const note = signCheckpoint({ size, root: head.tree.root() }, this.#signer);
     await writeLogFile(this.#log, CHECKPOINT_FILE, note);

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isMissing } from './disk.ts';
+import { isNoFile } from './disk.ts';
 import { HASH_BYTES, type TreeHash } from './merkle.ts';
 import { TILE_WIDTH } from './tree.ts';
 
@@ -73,7 +73,7 @@ async function readOrNothing(path: string): Promise<Buffer | undefined> {
     return await readFile(path);
   } catch (error) {
     // Absent is an answer of its own; everything else is a broken disk.
-    if (isMissing(error)) return undefined;
+    if (isNoFile(error)) return undefined;
     throw error;
   }
 }

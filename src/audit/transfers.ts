@@ -1,6 +1,6 @@
 import { parseLine } from './line.ts';
 import { LogDamaged, readBundle, readEntries, readLogFile } from './log-files.ts';
-import { openNote, type Signer, signNote, type Verifier } from './note.ts';
+import { cosignNote, openNote, type Signer, type Verifier } from './note.ts';
 import type { AccessRecord, AuditEntry } from './record.ts';
 import { TILE_WIDTH } from './tree.ts';
 
@@ -35,7 +35,7 @@ export interface Transfers {
   /** Leaf index of the oldest that is open; `undefined`: none is. */
   oldest(): number | undefined;
   /** Signed text for TRANSFERS_FILE: numbers of leaves only, so nothing of a record is kept a second time. */
-  print(size: number, signer: Signer): string;
+  print(size: number, ...signers: readonly Signer[]): string;
 }
 
 export function createTransfers(known: readonly OpenTransfer[] = []): Transfers {
@@ -56,9 +56,9 @@ export function createTransfers(known: readonly OpenTransfer[] = []): Transfers 
     },
     ended: () => [...open.values()].filter(({ hasEnded }) => hasEnded).map(({ decision }) => decision),
     oldest: () => (open.size === 0 ? undefined : Math.min(...[...open.values()].map(({ index }) => index))),
-    print(size, signer) {
+    print(size, ...signers) {
       const lines = [...open.values()].map(({ index, hasEnded }) => `${index}${hasEnded ? ' ended' : ''}\n`);
-      return signNote(`${TITLE}\n${size}\n${lines.join('')}`, signer);
+      return cosignNote(`${TITLE}\n${size}\n${lines.join('')}`, signers);
     },
   };
 }
@@ -108,6 +108,12 @@ async function readRecord(log: string, size: number, index: number): Promise<Acc
     if (error instanceof LogDamaged) return undefined;
     throw error;
   }
+}
+
+/** Whether it is such a note and the verifier's key signed it. */
+export function isTransfersNote(note: string, verifier: Verifier): boolean {
+  const text = openNote(note, verifier);
+  return text !== undefined && parseTransfers(text) !== undefined;
 }
 
 function parseTransfers(

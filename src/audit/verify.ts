@@ -1,4 +1,5 @@
 import { checkAhead } from './ahead.ts';
+import { checkBeside } from './beside.ts';
 import { type Checkpoint, nodeOf, openCheckpoint } from './checkpoint.ts';
 import type { Damage } from './damage.ts';
 import { checkLeaves, type LeavesReport } from './leaves.ts';
@@ -111,7 +112,10 @@ async function verifyRecords(options: VerifyOptions, known: Known): Promise<Veri
   const log = logDirectory(options.directory);
   const { damage, numbers } = await checkRecords(options, known);
   if (damage !== undefined) return report(known, damage);
-  const other = (await findOtherHistory(log, known)) ?? (await findUntold(log, known));
+  const other =
+    (await findOtherHistory(log, known)) ??
+    (await findUntold(log, known)) ??
+    (await checkBeside({ directory: options.directory, log, checkpoint, keys: known.keys }));
   if (other !== undefined) return report(known, other);
   // Of a copy of `log/` alone nobody can tell whether its last entries were about to be signed.
   const beyond = segments.size === 0 ? new Map<string, number>() : await numbersBeyond(log, checkpoint.size);

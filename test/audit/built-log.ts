@@ -10,13 +10,16 @@ import {
   CHECKPOINT_FILE,
   KEY_FILE,
   logDirectory,
+  POSITIONS_FILE,
   removePartials,
   writeLogFile,
   writeTiles,
 } from '../../src/audit/log-files.ts';
 import { leafHash } from '../../src/audit/merkle.ts';
 import { printVerifierKey, type Signer } from '../../src/audit/note.ts';
+import { printPositions } from '../../src/audit/positions.ts';
 import type { AuditEntry } from '../../src/audit/record.ts';
+import { createTransfers, TRANSFERS_FILE } from '../../src/audit/transfers.ts';
 import { createTree } from '../../src/audit/tree.ts';
 import { entry } from './lab.ts';
 
@@ -60,6 +63,8 @@ export async function buildLog(node = 'n1'): Promise<BuiltLog> {
       const note = signCheckpoint({ size, root: grown.head.tree.root() }, signer);
       await writeLogFile(log, CHECKPOINT_FILE, note);
       await writeLogFile(log, KEY_FILE, `${publicKey}\n`);
+      await writeLogFile(log, POSITIONS_FILE, printPositions({ size, writers: new Map() }, signer));
+      await writeLogFile(log, TRANSFERS_FILE, createTransfers().print(size, signer));
       await removePartials(log, grown.files);
       checkpoints.set(size, note);
       head = grown.head;

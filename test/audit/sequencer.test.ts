@@ -84,6 +84,28 @@ describe('the sequencer', () => {
     assert.deepEqual(await readdir(path('log/tile/0')), ['000', '001.p']);
   });
 
+  it('removes tiles of a step that never came to its checkpoint before it grows past them', async () => {
+    const writer = await lab.openWriter();
+    const before = await lab.openSequencer();
+    await recordMany(writer, 20);
+    await before.step();
+    await before.close();
+    // Under another order of the records, and one in a bundle that is reached later.
+    await writeFile(path('log/tile/entries/000.p/30'), 'of no tree');
+    await writeFile(path('log/tile/0/000.p/300'), 'of no tree');
+    await mkdir(path('log/tile/entries/001.p'));
+    await writeFile(path('log/tile/entries/001.p/3'), 'of no tree');
+    const sequencer = await lab.openSequencer();
+    await recordMany(writer, 100);
+    await sequencer.step();
+    assert.deepEqual(await readdir(path('log/tile/entries/000.p')), ['120', '20']);
+    assert.deepEqual(await readdir(path('log/tile/0/000.p')), ['120', '20']);
+    await recordMany(writer, 200);
+    await sequencer.step();
+    assert.deepEqual(await readdir(path('log/tile/entries/001.p')), ['64']);
+    assert.equal((await lab.verify()).damage, undefined);
+  });
+
   it('merges writers in the order of their records', async () => {
     const clock = createManualClock(Date.now());
     const writers = [
