@@ -1361,7 +1361,7 @@ export const GUARDS: readonly Guard[] = [
   // Scanners
   {
     guard: 'V-42: a bomb is not unpacked',
-    file: 'src/scanners/inspector/unpack.ts',
+    file: 'src/scanners/layers/unpack.ts',
     replace: 'if (plainBytes > limits.plainBytesMax) {',
     with: 'if (plainBytes < 0) {',
     tests: ['test/scanners/inspector/hostile.test.ts'],
@@ -1372,6 +1372,34 @@ export const GUARDS: readonly Guard[] = [
     replace: "if (options.role === 'part' && format === 'unread') {",
     with: "if (options.role === 'part' && format === 'tar' && false) {",
     tests: ['test/scanners/inspector/hostile.test.ts'],
+  },
+  {
+    guard: 'ClamAV: only a plain OK is clean',
+    file: 'src/scanners/clamav/reply.ts',
+    replace: "if (text === 'stream: OK') return { kind: 'clean' };",
+    with: "if (!text.endsWith('FOUND')) return { kind: 'clean' };",
+    tests: ['test/scanners/clamav/clamav.test.ts'],
+  },
+  {
+    guard: 'ClamAV: what is beyond its limits was not scanned',
+    file: 'src/scanners/clamav/clamav.ts',
+    replace: "if (reply.kind === 'limit') this.#noteUnscannable",
+    with: "if (reply.kind === 'limit' && location === '') this.#noteUnscannable",
+    tests: ['test/scanners/clamav/clamav.test.ts'],
+  },
+  {
+    guard: 'ClamAV: a clamd that calls clean what it has not looked at is not asked',
+    file: 'src/scanners/clamav/clamav.ts',
+    replace: '    await requireHonestLimits(session);',
+    with: '    await requireHonestLimits(session).catch(() => undefined);',
+    tests: ['test/scanners/clamav/clamav.test.ts'],
+  },
+  {
+    guard: 'ClamAV: a clamd that is away says nothing about an image',
+    file: 'src/scanners/clamav/session.ts',
+    replace: "this.#failure ??= new Fault('DG_CLAMD_UNAVAILABLE', 'UNAVAILABLE', message, cause);",
+    with: "this.#failure ??= new Fault('DG_CLAMD_UNAVAILABLE', 'BLOB_UNKNOWN', message, cause);",
+    tests: ['test/scanners/clamav/clamav.test.ts'],
   },
   // API
   {

@@ -31,6 +31,7 @@ need git git
 need htpasswd apache2-utils
 need strace strace
 need slapd slapd
+need clamd clamav-daemon
 [ "$which" != --all ] || need lxd lxd
 
 # Programs that are built from their Go modules into the user's cache: a line of test/go-programs is name, package,

@@ -129,7 +129,7 @@ export async function openHouse(
   );
   closing.defer(() => server.close());
   line.connect(server);
-  if (isServer) await ensurePolicies(config.policies, store.facts);
+  if (isServer) await ensurePolicies(config, store.facts);
   const hasher = createPasswordHasher(DEFAULT_PASSWORD_HASH_OPTIONS, base);
   const firstAdmin = await ensureFirstAdmin(
     { password: config.adminPassword, passwordPath: paths.adminPassword },

@@ -51,10 +51,12 @@ export function measuredVerdicts(verdicts: Verdicts, metrics: Pick<Metrics, 'jud
 
 /** A scanner, its scans counted by how they ended. */
 export function measuredScanner(scanner: Scanner, { metrics, clock }: Parts): Scanner {
-  const { name, version } = scanner;
+  const { name } = scanner;
   return {
     name,
-    version,
+    get version() {
+      return scanner.version;
+    },
     async scan(target, signal) {
       const startedAtMs = clock.monotonicMs();
       const ended = (status: string): void =>

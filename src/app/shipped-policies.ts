@@ -1,5 +1,6 @@
-import { type Policy, SHIPPED_POLICIES } from '../policy/index.ts';
+import { shippedPolicies } from '../policy/index.ts';
 import type { StoreWrites } from '../store/index.ts';
+import type { NodeConfig } from './node-config.ts';
 
 /**
  * At every start: the policies of the configuration file are those in force, and those that ship with this version
@@ -7,9 +8,10 @@ import type { StoreWrites } from '../store/index.ts';
  * knows who set a policy last.
  */
 export async function ensurePolicies(
-  configured: readonly Policy[],
+  { policies, scanners }: Pick<NodeConfig, 'policies' | 'scanners'>,
   facts: Pick<StoreWrites['facts'], 'replaceConfigPolicies' | 'putPolicy'>,
 ): Promise<void> {
-  await facts.replaceConfigPolicies(configured);
-  for (const policy of SHIPPED_POLICIES) await facts.putPolicy(policy, 'shipped');
+  await facts.replaceConfigPolicies(policies);
+  const alsoNeeded = scanners.clamav ? ['clamav'] : [];
+  for (const policy of shippedPolicies(alsoNeeded)) await facts.putPolicy(policy, 'shipped');
 }

@@ -9,7 +9,6 @@ export type { ConfigOptions, Environment } from './layers.ts';
 export type {
   Config,
   ConfigSource,
-  InspectorConfig,
   LimitsConfig,
   Loaded,
   RedisConfig,

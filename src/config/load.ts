@@ -7,6 +7,7 @@ import { readConfigFile } from './files.ts';
 import { type ConfigOptions, type Environment, layEnvironment, layOptions } from './layers.ts';
 import { type LdapConfig, ldapProblems, toLdap } from './ldap.ts';
 import { type OutletConfig, outletProblems, toOutlet } from './outlets.ts';
+import { type ScannersConfig, toScanners } from './scanners.ts';
 import { readAddressPort, type Settings, schema } from './schema.ts';
 import { createSecrets, exclusive, type Problem, type Secrets } from './secrets.ts';
 import { printPath, readPath, Tree } from './tree.ts';
@@ -48,7 +49,7 @@ export interface Config
     readonly retention: { readonly ageMs: number | undefined; readonly bytesMax: number | undefined };
     readonly outlets: readonly OutletConfig[];
   };
-  readonly inspector: InspectorConfig;
+  readonly scanners: ScannersConfig;
   readonly limits: LimitsConfig;
   readonly proxies: ProxiesConfig;
   readonly policies: readonly Policy[];
@@ -71,14 +72,6 @@ export interface WorkloadConfig {
   }[];
   readonly caFile: string | undefined;
   readonly allowsPrivate: boolean;
-}
-
-export interface InspectorConfig {
-  readonly isEnabled: boolean;
-  /** Of one blob as it is stored. */
-  readonly compressedBytesMax: number;
-  readonly plainBytesMax: number;
-  readonly blobMsMax: number;
 }
 
 export interface ProxiesConfig {
@@ -240,7 +233,7 @@ async function toConfig(
         audit.outlets.map((outlet, index) => toOutlet(outlet, index, secrets, directory)),
       ),
     },
-    inspector: toInspector(settings.scanners.inspector),
+    scanners: toScanners(settings.scanners),
     limits: toLimits(settings.limits),
     proxies: toProxies(settings.proxies),
     policies: readPolicies(tree, settings),
@@ -264,15 +257,6 @@ function toClientCertificates(
   return {
     ...{ caFile: resolve(directory, caFile), use, rules },
     crlFile: crlFile === undefined ? undefined : resolve(directory, crlFile),
-  };
-}
-
-function toInspector(inspector: Settings['scanners']['inspector']): InspectorConfig {
-  return {
-    isEnabled: inspector.enabled,
-    compressedBytesMax: inspector.blobBytesMax,
-    plainBytesMax: inspector.plainBytesMax,
-    blobMsMax: inspector.blobTimeMax,
   };
 }
 

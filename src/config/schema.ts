@@ -438,6 +438,17 @@ export const schema = section('', {
         default: '10m',
       }),
     }),
+    clamav: section('ClamAV, which looks for malware in every file of every layer.', {
+      address: optionalSetting({
+        doc: 'Where clamd listens. Its clamd.conf must say `AlertExceedsMax yes`. Unset, no image is scanned by it.',
+        ...text('unix:/path or tcp://host:port', (value) => readClamdAddress(value) !== undefined),
+      }),
+      silence: setting({
+        doc: 'Longest silence of clamd, also while it looks at one file.',
+        ...duration(SECOND_MS, HOUR_MS),
+        default: '2m',
+      }),
+    }),
   }),
   limits: section('How much one caller, connection or process may take.', {
     header: setting({
@@ -510,6 +521,16 @@ export function readAddressPort(
   const address = match?.[1] ?? match?.[2] ?? '';
   const port = Number(match?.[3]);
   return isIP(address) !== 0 && port <= 65_535 ? { address, port } : undefined;
+}
+
+/** `unix:/run/clamav/clamd.ctl`, `tcp://127.0.0.1:3310`. */
+export function readClamdAddress(
+  value: string,
+): { readonly path: string } | { readonly host: string; readonly port: number } | undefined {
+  if (/^unix:\/[^\0]{1,102}$/.test(value)) return { path: value.slice('unix:'.length) };
+  const match = /^tcp:\/\/(?:\[([0-9a-fA-F:.]+)\]|([a-zA-Z0-9._-]+)):(\d{1,5})$/.exec(value);
+  const [host, port] = [match?.[1] ?? match?.[2] ?? '', Number(match?.[3])];
+  return host !== '' && port >= 1 && port <= 65_535 ? { host, port } : undefined;
 }
 
 function isIssuer(value: string): boolean {

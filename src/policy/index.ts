@@ -11,7 +11,7 @@ export { immutableBy, judgePush } from './push.ts';
 export type { Sentence } from './sentence.ts';
 export { refusalSentence, warningHeader } from './sentence.ts';
 export type { Shape } from './shape-rules.ts';
-export { SHIPPED_POLICIES } from './shipped.ts';
+export { SHIPPED_POLICIES, shippedPolicies } from './shipped.ts';
 export type {
   AttestationRule,
   Attested,

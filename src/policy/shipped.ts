@@ -25,3 +25,18 @@ export const SHIPPED_POLICIES: readonly Policy[] = [
     rules: { age: { maxMs: 365 * DAY_MS }, misconfiguration: { block: 'medium' } },
   },
 ];
+
+/**
+ * The same where a scanner for malware is configured as well: without its scan an image is not scanned. A policy that
+ * an admin has written says itself which scanners it needs.
+ */
+export function shippedPolicies(alsoNeeded: readonly string[]): readonly Policy[] {
+  return SHIPPED_POLICIES.map((policy) => {
+    const { scanned } = policy.rules;
+    if (!scanned) return policy;
+    return {
+      ...policy,
+      rules: { ...policy.rules, scanned: { ...scanned, by: [...scanned.by, ...alsoNeeded] } },
+    };
+  });
+}

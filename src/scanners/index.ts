@@ -2,6 +2,8 @@
  * Turns what scanners say into findings; a folder per scanner, all behind the port `Scanner` of verdicts/.
  * Entered by app/.
  */
+export type { ClamavOptions } from './clamav/clamav.ts';
+export { createClamav } from './clamav/clamav.ts';
 export type { Inspector, InspectorOptions } from './inspector/inspector.ts';
 export { createInspector } from './inspector/inspector.ts';
-export type { InspectionLimits } from './inspector/limits.ts';
+export type { InspectionLimits } from './layers/limits.ts';

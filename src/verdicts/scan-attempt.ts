@@ -1,11 +1,11 @@
 import type { Clock, Logger } from '../base/index.ts';
 import { type Descriptor, type Digest, Fault, parseManifest, shortDigest } from '../oci/index.ts';
-import type { FactWrites, ScanJob, Scanner, ScanTarget, ScanTargets } from './ports.ts';
+import type { FactReads, FactWrites, ScanJob, Scanner, ScanTarget, ScanTargets } from './ports.ts';
 
 export interface ScanAttemptParts {
   readonly scanners: readonly Scanner[];
   readonly targets: ScanTargets;
-  readonly facts: Pick<FactWrites, 'seeDigest' | 'saveReport'>;
+  readonly facts: Pick<FactReads, 'findFacts'> & Pick<FactWrites, 'seeDigest' | 'saveReport'>;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -39,14 +39,26 @@ export async function attemptScan(
     }
     const kind = parsed.ok ? parsed.manifest.kind : 'artifact';
     await parts.facts.seeDigest(job.digest, kind, parts.clock.nowMs());
-    for (const scanner of parts.scanners) {
+    const waiting = await notYetScanned(job, parts);
+    let worst: Ending = { kind: 'finished' };
+    for (const scanner of waiting) {
       const ending = await scanWith(scanner, job, target, limits, parts);
-      if (ending.kind !== 'finished') return ending;
+      if (ending.kind === 'stopped') return ending;
+      // One that is away keeps the others from nothing: what they say counts at once.
+      if (ending.kind === 'fault' || worst.kind === 'finished') worst = ending;
     }
-    return { kind: 'finished' };
+    return worst;
   } catch (error) {
     return limits.stop.aborted ? { kind: 'stopped' } : { kind: 'fault', error };
   }
+}
+
+/** In an earlier try of this job some of the scanners may have succeeded. */
+async function notYetScanned(job: ScanJob, parts: ScanAttemptParts): Promise<readonly Scanner[]> {
+  if (job.attempts === 0) return parts.scanners;
+  const scans = (await parts.facts.findFacts(job.digest))?.scans ?? [];
+  const isDone = (name: string) => scans.some((scan) => scan.by === name && scan.atMs >= job.queuedAtMs);
+  return parts.scanners.filter(({ name }) => !isDone(name));
 }
 
 /** Says of a digest that it cannot be read, which blocks it wherever this scanner is required. */

@@ -26,7 +26,7 @@ export interface ScanRunnerParts {
   readonly jobs: ScanJobs;
   readonly scanners: readonly Scanner[];
   readonly targets: ScanTargets;
-  readonly facts: Pick<FactReads, 'listPolicies' | 'listScannedBefore'> &
+  readonly facts: Pick<FactReads, 'findFacts' | 'listPolicies' | 'listScannedBefore'> &
     Pick<FactWrites, 'seeDigest' | 'saveReport'>;
   readonly clock: Clock;
   readonly logger: Logger;

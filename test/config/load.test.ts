@@ -56,7 +56,7 @@ describe('the configuration', () => {
       retention: { ageMs: undefined, bytesMax: undefined },
     });
     assert.equal(config.unmatched, 'block');
-    assert.equal(config.inspector.isEnabled, true);
+    assert.equal(config.scanners.inspector.isEnabled, true);
     assert.equal(config.limits.pendingMs, DAY_MS);
     assert.equal(config.file, undefined);
   });
@@ -91,8 +91,8 @@ policies:
     assert.deepEqual(config.names, ['a.corp', '10.0.0.1', '*.apps.corp']);
     assert.deepEqual(config.ops, { address: '::1', port: 9001 });
     assert.deepEqual(config.token, { lifetimeSeconds: 600, refreshUnusedMsMax: 90 * DAY_MS });
-    assert.equal(config.inspector.isEnabled, false);
-    assert.equal(config.inspector.compressedBytesMax, 2 ** 30);
+    assert.equal(config.scanners.inspector.isEnabled, false);
+    assert.equal(config.scanners.inspector.compressedBytesMax, 2 ** 30);
     assert.deepEqual(config.upstreams, [
       {
         url: 'http://127.0.0.1:5000',
@@ -159,7 +159,7 @@ policies:
         assert.equal((await read(undefined, {}, { [name]: 'https://x' })).publicUrl, 'https://x');
       }
       const nested = await read(undefined, {}, { DOCKGATE_SCANNERS__INSPECTOR__BLOB_TIME_MAX: '1m' });
-      assert.equal(nested.inspector.blobMsMax, MINUTE_MS);
+      assert.equal(nested.scanners.inspector.blobMsMax, MINUTE_MS);
     });
 
     it('lists from the environment by index, as YAML, and separated by commas', async () => {

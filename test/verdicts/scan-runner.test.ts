@@ -186,6 +186,26 @@ describe('the scan runner', () => {
       assert.equal((await scanOf(image.digest))?.status, 'done');
     });
 
+    it('lets the other scanners speak while one is away, and asks them once only', async () => {
+      let tryCount = 0;
+      const away = scannerThat(() => {
+        tryCount++;
+        return Promise.reject(AWAY);
+      }, 'clamav');
+      const good = scannerThatFinds([], 'second');
+      const runner = world.openRunner([away, good]);
+      runner.start();
+      await runner.requests.request(APP, image.digest, 'push');
+      await untilEmpty();
+      assert.equal(tryCount, 4);
+      assert.equal(good.scanned.length, 1);
+      const scans = (await world.store.facts.findFacts(image.digest))?.scans;
+      assert.deepEqual(
+        scans?.map(({ by, status }) => [by, status]),
+        [['second', 'done']],
+      );
+    });
+
     it('leaves an image unscanned, not unscannable, after faults without end, F-45', async () => {
       let tryCount = 0;
       const runner = world.openRunner([

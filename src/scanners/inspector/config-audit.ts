@@ -1,6 +1,6 @@
 import type { Finding, Severity } from '../../policy/index.ts';
-import { INSPECTOR } from './findings.ts';
 import type { ImageConfig } from './image-config.ts';
+import { INSPECTOR } from './name.ts';
 
 /**
  * Judges how an image is configured.

@@ -1,7 +1,7 @@
 import type { Finding } from '../../policy/index.ts';
 import type { Search } from './file-search.ts';
-import { INSPECTOR } from './findings.ts';
 import type { ImageConfig } from './image-config.ts';
+import { INSPECTOR } from './name.ts';
 import { isStatedPassword } from './plausible.ts';
 import { toSecretFinding } from './secret-finding.ts';
 

@@ -1,5 +1,5 @@
 import { foldKey, type JsonValue, parseStrictJson } from '../../oci/index.ts';
-import { Unscannable } from './limits.ts';
+import { Unscannable } from '../layers/limits.ts';
 
 /** What the inspector reads of an image config. Absent members are empty. */
 export interface ImageConfig {

@@ -1,5 +1,4 @@
 import { availableParallelism } from 'node:os';
-import { addAbortSignal, Readable } from 'node:stream';
 import type { Clock, Logger } from '../../base/index.ts';
 import {
   type Descriptor,
@@ -10,10 +9,11 @@ import {
   parseManifest,
   shortDigest,
 } from '../../oci/index.ts';
-import type { Finding } from '../../policy/index.ts';
 import type { Scanner, ScanReport, ScanTarget } from '../../verdicts/index.ts';
-import { FindingList, INSPECTOR, truncationMarker } from './findings.ts';
-import { DEFAULT_LIMITS, type InspectionLimits } from './limits.ts';
+import { FindingList } from '../finding-list.ts';
+import { DEFAULT_LIMITS, type InspectionLimits } from '../layers/limits.ts';
+import { readBytes } from '../layers/read-bytes.ts';
+import { INSPECTOR } from './name.ts';
 import type { BlobJob, BlobResult } from './protocol.ts';
 import { createThreadPool, type ThreadPool } from './thread-pool.ts';
 
@@ -178,11 +178,7 @@ class ImageScan {
 
   #report(startedAtMs: number, times: Times, reason: string | undefined): ScanReport {
     const { clock, logger } = this.#parts;
-    const droppedCount = this.#findings.droppedCount;
-    const findings: readonly Finding[] = [
-      ...this.#findings.toArray(),
-      ...(droppedCount > 0 ? [truncationMarker(droppedCount)] : []),
-    ];
+    const findings = this.#findings.toReport(INSPECTOR);
     const status = reason === undefined ? 'done' : 'unscannable';
     logger.info('inspected a manifest', {
       digest: this.#target.digest,
@@ -214,10 +210,4 @@ function unread(unscannable: string): BlobResult {
 
 async function* inPieces(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   yield bytes;
-}
-
-async function* readBytes(stream: NodeJS.ReadableStream, ended: AbortSignal): AsyncGenerator<Uint8Array> {
-  // A source that has gone silent would be held open for as long as it likes.
-  if (stream instanceof Readable) addAbortSignal(ended, stream);
-  for await (const chunk of stream) yield typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
 }

@@ -1,15 +1,15 @@
+import { FindingList } from '../finding-list.ts';
+import { Unscannable } from '../layers/limits.ts';
+import type { Bytes } from '../layers/unpack.ts';
 import { inspectBlob } from './blob-inspection.ts';
 import { auditConfig } from './config-audit.ts';
 import { findConfigSecrets } from './config-secrets.ts';
 import type { Search } from './file-search.ts';
-import { FindingList } from './findings.ts';
 import { createdAtMs, parseImageConfig } from './image-config.ts';
-import { Unscannable } from './limits.ts';
 import { OWN_RULES } from './own-rules.ts';
 import type { BlobJob, BlobResult } from './protocol.ts';
 import { createSecretSearch } from './secret-search.ts';
 import { createSecretlintRules } from './secretlint-rules.ts';
-import type { Bytes } from './unpack.ts';
 
 /** Every kind of secret that the inspector knows. */
 function createStandardSearch(): Search {

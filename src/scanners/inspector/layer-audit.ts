@@ -1,5 +1,5 @@
 import type { Finding, Severity } from '../../policy/index.ts';
-import { INSPECTOR } from './findings.ts';
+import { INSPECTOR } from './name.ts';
 
 /** What a layer's archive says of one file. */
 export interface EntryFacts {

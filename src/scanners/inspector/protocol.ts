@@ -1,5 +1,5 @@
 import type { Finding } from '../../policy/index.ts';
-import type { InspectionLimits } from './limits.ts';
+import type { InspectionLimits } from '../layers/limits.ts';
 
 /** One blob to inspect; its bytes follow in `chunk` messages. */
 export interface BlobJob {

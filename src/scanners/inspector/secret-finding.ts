@@ -1,6 +1,6 @@
 import type { Finding } from '../../policy/index.ts';
 import type { LocatedSecret } from './file-search.ts';
-import { INSPECTOR } from './findings.ts';
+import { INSPECTOR } from './name.ts';
 import { isTestMaterial } from './test-material.ts';
 
 /** Says what was found and what to do; never a part of the secret itself. */

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import fc from 'fast-check';
 import { createJobRunner } from '../../../src/scanners/inspector/job-runner.ts';
-import { DEFAULT_LIMITS } from '../../../src/scanners/inspector/limits.ts';
 import type { BlobJob, BlobResult } from '../../../src/scanners/inspector/protocol.ts';
+import { DEFAULT_LIMITS } from '../../../src/scanners/layers/limits.ts';
 import { buildTar } from '../../support/image.ts';
 import { newPrivateKey, random } from './scanning.ts';
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { silentLogger } from '../../../src/base/index.ts';
-import { DEFAULT_LIMITS } from '../../../src/scanners/inspector/limits.ts';
 import type { BlobJob, BlobResult } from '../../../src/scanners/inspector/protocol.ts';
 import { createThreadPool, type ThreadPool } from '../../../src/scanners/inspector/thread-pool.ts';
+import { DEFAULT_LIMITS } from '../../../src/scanners/layers/limits.ts';
 
 /** A thread that does what the job's name says. */
 const PROGRAM = new URL(

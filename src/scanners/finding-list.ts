@@ -1,6 +1,4 @@
-import { type Finding, SEVERITIES } from '../../policy/index.ts';
-
-export const INSPECTOR = 'inspector';
+import { type Finding, SEVERITIES } from '../policy/index.ts';
 
 const TITLE_LENGTH_MAX = 300;
 const LOCATION_LENGTH_MAX = 500;
@@ -44,6 +42,12 @@ export class FindingList {
     return [...this.#byKey.values()].toSorted(compare);
   }
 
+  /** The same, and where some were dropped, one that says so. @param by the scanner whose report it is. */
+  toReport(by: string): readonly Finding[] {
+    const { droppedCount } = this;
+    return [...this.toArray(), ...(droppedCount > 0 ? [truncationMarker(droppedCount, by)] : [])];
+  }
+
   #trim(): void {
     if (this.#byKey.size <= this.#countMax) return;
     const sorted = [...this.#byKey].toSorted(([, a], [, b]) => compare(a, b));
@@ -54,13 +58,13 @@ export class FindingList {
 }
 
 /** Says that the report is not complete, so that nobody takes what is listed for all there is. */
-export function truncationMarker(droppedCount: number): Finding {
+function truncationMarker(droppedCount: number, by: string): Finding {
   return {
     kind: 'misconfiguration',
     id: 'findings-truncated',
     severity: 'low',
     title: `${droppedCount} more findings are not listed, none of them worse than those that are`,
-    by: INSPECTOR,
+    by,
   };
 }
 
