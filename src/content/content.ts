@@ -101,11 +101,13 @@ export async function openContent(
     sizeCalculation: (bytes) => Math.max(1, bytes.length),
   });
 
+  const keep = (digest: Digest, bytes: Uint8Array): void => void memory.set(digest, alone(bytes));
+
   const read = async (digest: Digest, bytesMax: number): Promise<Uint8Array | undefined> => {
     const kept = memory.get(digest);
     if (kept) return kept.length <= bytesMax ? kept : undefined;
     const bytes = await stored.read(digest, bytesMax);
-    if (bytes) memory.set(digest, bytes);
+    if (bytes) keep(digest, bytes);
     return bytes;
   };
 
@@ -123,7 +125,7 @@ export async function openContent(
       if (!isContentOf(bytes, digest)) throw new ContentMismatch('the content is not what its digest says');
       // What lies there already is replaced, since it may be damaged or about to be collected.
       await orUnavailable(putBytes(places, parts, digest, bytes));
-      memory.set(digest, bytes);
+      keep(digest, bytes);
     },
 
     fill: createFills({ places, ...parts, published: stored.trust }, stored),
@@ -135,6 +137,11 @@ export async function openContent(
       return isRemoved;
     },
   };
+}
+
+/** Bytes that hold no more memory than their own: a small buffer is a part of a pool, all of which it keeps. */
+function alone(bytes: Uint8Array): Uint8Array {
+  return bytes.buffer.byteLength === bytes.length ? bytes : new Uint8Array(bytes);
 }
 
 function sized(size: number | undefined): { readonly size: number } | undefined {

@@ -124,6 +124,15 @@ describe('stored content', () => {
     }
   });
 
+  it('holds no more memory than its own bytes when it is kept there', async () => {
+    const pooled = Buffer.from('a manifest');
+    assert.ok(pooled.buffer.byteLength > pooled.length, 'a small buffer is a part of a pool');
+    const digest = await store(pooled);
+    const kept = await bench.content.read(digest, 10);
+    assert.equal(kept?.buffer.byteLength, 10);
+    assert.equal(String(await (await bench.reopen()).read(digest, 10)), 'a manifest');
+  });
+
   it('is read whole when small, and removed when damaged (S-18)', async () => {
     const digest = await store(Buffer.from('a manifest'));
     const content = await bench.reopen();
