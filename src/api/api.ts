@@ -3,12 +3,12 @@ import { type Identity, printJwks } from '../auth/index.ts';
 import { newId } from '../base/index.ts';
 import { createIdentify } from './identify.ts';
 import { openApiDocument } from './openapi.ts';
-import { ApiProblem, type Operation } from './operation.ts';
+import { ApiProblem, type Operation, tooMuch } from './operation.ts';
 import { allOperations } from './operations.ts';
 import type { ApiOptions, ApiParts } from './parts.ts';
 import { bodyProblemOf, problemOf } from './problem.ts';
 import { entryOf } from './record.ts';
-import { failRequest, refuseRequest } from './refuse-request.ts';
+import { failRequest, refuseRequest, sendProblem } from './refuse-request.ts';
 import { runOperation } from './run-operation.ts';
 import { createTokenHandlers } from './token.ts';
 
@@ -31,7 +31,7 @@ export function createApi(options: ApiOptions, parts: ApiParts, fixed?: Identity
   app.enable('strict routing');
   // Objects built from query keys are a way to reach what no schema names.
   app.set('query parser', 'simple');
-  app.use(standingHeaders(parts), refuseForeignPages(parts));
+  app.use(standingHeaders(parts), refuseCrowds(parts), refuseForeignPages(parts));
   app.get('/.well-known/jwks.json', async (request, response) => {
     await recordPublicRead('keys', { request, response, parts });
     response.set('cache-control', 'public, max-age=300').json(printJwks(parts.keys));
@@ -97,6 +97,19 @@ function standingHeaders(parts: ApiParts): RequestHandler {
       'cache-control': 'no-store',
     });
     next();
+  };
+}
+
+/** An address that asks for too much, before its credential costs anything. */
+function refuseCrowds(parts: ApiParts): RequestHandler {
+  return (request, response, next) => {
+    const crowded = parts.traffic.arrive(request, response);
+    if (!crowded) return next();
+    const { message, headers } = crowded.refusal;
+    const problem = problemOf(tooMuch(message, headers));
+    const facts = { action: 'request', outcome: 'refused', status: problem.status } as const;
+    parts.audit.note(entryOf({ request, response }, { ...facts, reason: crowded.reason }));
+    sendProblem({ request, response }, problem);
   };
 }
 

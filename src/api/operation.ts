@@ -97,6 +97,11 @@ export class ApiProblem extends Error {
   }
 }
 
+/** @param message of a refusal by `traffic/`, which is written for clients that print it as their own. */
+export function tooMuch(message: string, headers: ApiProblem['headers'] = {}): ApiProblem {
+  return new ApiProblem(429, 'DG_TOO_MUCH', message.replace(/^dockgate: /, ''), headers);
+}
+
 /** From when on a credential counts again: what was proved in this very millisecond is of before the change. */
 export function afterNow({ parts }: Pick<OperationContext, 'parts'>): number {
   return parts.clock.nowMs() + 1;

@@ -14,6 +14,7 @@ import type {
 import type { Clock, Logger, Random } from '../base/index.ts';
 import type { Content, Inventory, LinkReads, LinkWrites } from '../content/index.ts';
 import type { Digest, Reference, Repository, Tag } from '../oci/index.ts';
+import type { Traffic } from '../traffic/index.ts';
 import type { FactReads, FactWrites, ScanRequests, Verdicts } from '../verdicts/index.ts';
 
 export interface ApiParts {
@@ -39,6 +40,7 @@ export interface ApiParts {
   readonly audit: Audit;
   readonly registries: Registries;
   readonly imports: Imports;
+  readonly traffic: Pick<Traffic, 'arrive' | 'claim'>;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;

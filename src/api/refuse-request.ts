@@ -36,7 +36,10 @@ export async function failRequest(exchange: Exchange, error: unknown, facts: Ref
   await refuseRequest(exchange, problem, { ...facts, reason: `fault.${problem.code}` });
 }
 
-function sendProblem({ request, response }: Exchange, problem: Problem): void {
+export function sendProblem(
+  { request, response }: Pick<Exchange, 'request' | 'response'>,
+  problem: Problem,
+): void {
   if (response.headersSent) {
     response.destroy();
     return;

@@ -1,6 +1,6 @@
 import { certificateOf, type Identity } from '../auth/index.ts';
 import type { Identify } from './identify.ts';
-import { ApiProblem, type Operation, type OperationContext, type Subject } from './operation.ts';
+import { ApiProblem, type Operation, type OperationContext, type Subject, tooMuch } from './operation.ts';
 import type { ApiParts } from './parts.ts';
 import { inputProblem, problemOf } from './problem.ts';
 import { type Exchange, entryOf } from './record.ts';
@@ -38,6 +38,11 @@ async function runAs(operation: Operation, identity: Identity, exchange: Operati
     subject: {},
   };
   try {
+    const greedy = parts.traffic.claim(response, identity.principal);
+    if (greedy) {
+      const problem = problemOf(tooMuch(greedy.refusal.message, greedy.refusal.headers));
+      return await refuseRequest(exchange, problem, { ...facts, reason: greedy.reason });
+    }
     const input = parseInput(operation, exchange);
     facts.subject = operation.subject?.(input) ?? {};
     const context: OperationContext = {

@@ -146,6 +146,8 @@ async function answer(proved: Authentication, ask: Ask, exchange: TokenExchange)
     return refuseToken(exchange, { reason: proved.reason, ...note }, proved.refusal);
   }
   const { identity } = proved;
+  const greedy = exchange.parts.traffic.claim(exchange.response, identity.principal);
+  if (greedy) return refuseToken(exchange, { reason: greedy.reason, identity }, greedy.refusal);
   if (ask.service !== undefined && ask.service !== service) {
     const refusal = refuse('UNSUPPORTED', `dockgate: service must be ${service}`, { status: 400 });
     return refuseToken(exchange, { reason: 'token.service', identity }, refusal);

@@ -26,6 +26,7 @@ import { openContent } from '../content/index.ts';
 import type { Outlets } from '../outlets/index.ts';
 import { openStoreWrites, type StoreWrites } from '../store/index.ts';
 import { createMetricsHub, type Metrics, type MetricsHub } from '../telemetry/index.ts';
+import { createTrafficCounts, type TrafficCounts, UNLIMITED_TRAFFIC } from '../traffic/index.ts';
 import { createScanRunner, type ScanRequests, type ScanRunner } from '../verdicts/index.ts';
 import { attemptOptions } from './attempt-options.ts';
 import { ensureFirstAdmin, type FirstAdmin, forgetPasswordOnChange } from './first-admin.ts';
@@ -121,10 +122,11 @@ export async function openHouse(
   closing.defer(runner.close);
 
   const attempts = createAttempts(attemptOptions(config), base);
+  const traffic = createTrafficCounts(base);
   const hub = createMetricsHub(base.clock);
   const server = await serveRpc(
     { socketPath: paths.houseSocket },
-    rpcParts(store, { scans: runner.runner.requests, attempts, hub, log }),
+    rpcParts(store, { scans: runner.runner.requests, attempts, traffic, hub, log }),
     base,
   );
   closing.defer(() => server.close());
@@ -161,6 +163,8 @@ export async function openHouse(
       breached,
       external: openLdap(config, base),
       ...{ changes, audit, content, sources, metrics },
+      // Only the socket of this machine leads here.
+      traffic: UNLIMITED_TRAFFIC,
     },
   );
   closing.defer(() => surfaces.close());
@@ -278,17 +282,19 @@ function rpcParts(
   parts: {
     readonly scans: ScanRequests;
     readonly attempts: Attempts;
+    readonly traffic: TrafficCounts;
     readonly hub: MetricsHub;
     readonly log: LogKeeper;
   },
 ): RpcParts {
-  const { scans, attempts, hub, log } = parts;
+  const { scans, attempts, traffic, hub, log } = parts;
   return {
     accounts: store.accounts,
     links: store.links,
     facts: store.facts,
     scans,
     attempts,
+    traffic,
     log,
     metrics: { report: hub.report },
   };

@@ -34,6 +34,7 @@ import {
   type Sources,
 } from '../gateway/index.ts';
 import type { Metrics } from '../telemetry/index.ts';
+import type { Traffic } from '../traffic/index.ts';
 import {
   createVerdicts,
   type FactReads,
@@ -72,6 +73,7 @@ export interface SurfaceParts {
   readonly content: Content;
   readonly sources: Sources;
   readonly metrics: Metrics;
+  readonly traffic: Traffic;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;

@@ -8,6 +8,7 @@ import { createListener, type Listener } from '../gateway/index.ts';
 import { openStoreReads } from '../store/index.ts';
 import { createLogger, createMetrics, type MetricsHub } from '../telemetry/index.ts';
 import { openClientAuthorities, openTls } from '../tls/index.ts';
+import { createTraffic, type TrafficCounts } from '../traffic/index.ts';
 import type { FactWrites } from '../verdicts/index.ts';
 import { attemptOptions } from './attempt-options.ts';
 import { combine } from './combine.ts';
@@ -24,8 +25,11 @@ import { runChild } from './run-child.ts';
 import { shareOfNotes } from './share-of-notes.ts';
 import { readSharedKey } from './shared-keys.ts';
 import { createSurfaces } from './surfaces.ts';
+import { trafficOptions } from './traffic-options.ts';
 
 const REPORT_EVERY_MS = 5000;
+/** What this process counted decides until the common count is there. */
+const TRAFFIC_MS_MAX = 1000;
 
 /** One of the processes that answer on the TLS port. It writes nothing but access records, content and uploads. */
 await runChild(async ({ config, version, name }, closing) => {
@@ -65,6 +69,9 @@ await runChild(async ({ config, version, name }, closing) => {
   closing.defer(() => memory?.close());
   const breached = await openBreached(config);
   closing.defer(async () => void (await breached?.close()));
+  const counts = remotePart<TrafficCounts>(rpc, 'traffic', { timeoutMs: TRAFFIC_MS_MAX });
+  const traffic = createTraffic({ name, ...trafficOptions(config) }, { counts, clock });
+  closing.defer(() => traffic.close());
   const surfaces = createSurfaces(
     { config, paths, version, hosts: hostsOf(config) },
     {
@@ -82,7 +89,7 @@ await runChild(async ({ config, version, name }, closing) => {
       secretsKey: await readSharedKey(paths.secretsKey),
       breached,
       external: openLdap(config, { logger }),
-      ...{ linkWrites, changes, audit, content, sources, metrics, clock, random, logger },
+      ...{ linkWrites, changes, audit, content, sources, metrics, traffic, clock, random, logger },
     },
   );
   closing.defer(() => surfaces.close());

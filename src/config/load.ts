@@ -55,6 +55,13 @@ export interface Config
   readonly policies: readonly Policy[];
 }
 
+/** A second, on average over a window; `streams` at once. */
+export interface Allowance {
+  readonly requests?: number | undefined;
+  readonly bytes?: number | undefined;
+  readonly streams?: number | undefined;
+}
+
 export interface ClientCertificatesConfig {
   readonly caFile: string;
   readonly crlFile: string | undefined;
@@ -85,6 +92,13 @@ export interface LimitsConfig {
   readonly headerBytesMax: number;
   /** Of one worker. */
   readonly connectionsPerAddressMax: number;
+  readonly address: Allowance;
+  readonly principal: Allowance;
+  readonly repositories: readonly {
+    /** Pattern of repositories. */
+    readonly on: string;
+    readonly allowance: Allowance;
+  }[];
   /** Of one principal. */
   readonly uploadSessionsMax: number;
   readonly pendingMs: number;
@@ -266,6 +280,9 @@ function toLimits(limits: Settings['limits']): LimitsConfig {
     idleMsMax: limits.idle,
     headerBytesMax: limits.headerBytes,
     connectionsPerAddressMax: limits.connectionsPerAddress,
+    address: limits.address,
+    principal: limits.principal,
+    repositories: limits.repositories.map(({ on, ...allowance }) => ({ on, allowance })),
     uploadSessionsMax: limits.uploadSessions,
     pendingMs: limits.upload,
     heldRequestsMax: limits.heldRequests,

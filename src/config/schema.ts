@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import type * as z from 'zod';
 import { DAY_MS, HOUR_MS, MINUTE_MS, parseAddressRange, SECOND_MS } from '../base/index.ts';
-import { parseRepository } from '../oci/index.ts';
+import { parsePattern, parseRepository } from '../oci/index.ts';
 import {
   byteCount,
   duration,
@@ -30,6 +30,40 @@ const nonEmpty = (value: string) => value !== '';
 const isAttribute = (value: string) => /^[A-Za-z][A-Za-z0-9-]{0,63}$/.test(value);
 const fileOf = (key: string) =>
   optionalSetting({ doc: `A file that holds \`${key}\`; one of the two.`, ...path });
+
+const allowance = (whose: string, defaults: { readonly requests: number; readonly streams: number }) =>
+  section(whose, {
+    requests: setting({
+      doc: 'Requests a second, on average over 10 s.',
+      ...wholeNumber(1, 1_000_000),
+      default: defaults.requests,
+    }),
+    bytes: optionalSetting({
+      doc: 'Bytes a second in both directions, on average over 10 s.',
+      ...byteCount('1KiB', '1TiB'),
+    }),
+    streams: setting({
+      doc: 'Requests under way at once.',
+      ...wholeNumber(1, 1_000_000),
+      default: defaults.streams,
+    }),
+  });
+
+const repositoryLimits = section('What the repositories of a pattern get together.', {
+  on: requiredSetting({
+    doc: 'The repositories, as in a grant: `team/**,!team/free/**`.',
+    ...text('a pattern such as team/**', (value) => parsePattern(value).ok),
+  }),
+  requests: optionalSetting({
+    doc: 'Requests a second, on average over 10 s.',
+    ...wholeNumber(1, 1_000_000),
+  }),
+  bytes: optionalSetting({
+    doc: 'Bytes a second in both directions, on average over 10 s.',
+    ...byteCount('1KiB', '1TiB'),
+  }),
+  streams: optionalSetting({ doc: 'Requests under way at once.', ...wholeNumber(1, 1_000_000) }),
+});
 
 const upstream = section('A registry behind the gateway.', {
   prefix: setting({
@@ -471,6 +505,15 @@ export const schema = section('', {
       ...wholeNumber(1, 1_000_000),
       default: 2000,
     }),
+    address: allowance('What one client address may take of a node (IPv6: one /64).', {
+      requests: 10_000,
+      streams: 2000,
+    }),
+    principal: allowance('What one user or robot may take of a node.', { requests: 10_000, streams: 2000 }),
+    repositories: list(
+      'Limits by repositories; each that matches holds. Requests count once they are allowed.',
+      repositoryLimits,
+    ),
     uploadSessions: setting({
       doc: 'Uploads that one principal may have open at once.',
       ...wholeNumber(1, 100_000),

@@ -13,7 +13,7 @@ type Parts = Pick<GatewayParts, 'audit' | 'clock' | 'logger'>;
  */
 export async function carryOut(exchange: Exchange, plan: Plan, parts: Parts): Promise<void> {
   exchange.facts = plan.facts;
-  if (!plan.isAllowed) return refuseCall(exchange, plan.refusal, parts);
+  if (!plan.isAllowed) return refuseCall(exchange, plan, parts);
   // A crash must never leave a pull or a push that no record explains.
   await parts.audit.record(entryOf(exchange, 'decision', 'allowed', plan.status));
   exchange.isRecorded = true;
@@ -27,11 +27,15 @@ export async function carryOut(exchange: Exchange, plan: Plan, parts: Parts): Pr
   await send(exchange, answer, parts);
 }
 
-async function refuseCall(exchange: Exchange, refusal: Refusal, parts: Parts): Promise<void> {
+async function refuseCall(
+  exchange: Exchange,
+  { refusal, isUnread }: Extract<Plan, { isAllowed: false }>,
+  parts: Parts,
+): Promise<void> {
   const entry = entryOf(exchange, 'decision', 'refused', refusal.status);
   // An answer that only asks for a credential, or rejects what is no request, is not waited for: a flood of those
   // must not fill the disk.
-  if (exchange.request.headers.authorization === undefined) parts.audit.note(entry);
+  if (isUnread || exchange.request.headers.authorization === undefined) parts.audit.note(entry);
   else await parts.audit.record(entry);
   exchange.isRecorded = true;
   await send(exchange, refusalAnswer(refusal), parts);

@@ -34,6 +34,9 @@ export async function decide(
 
   exchange.facts = askedFor(route);
 
+  // Before anything is done for it: whoever sends too much gets little for it.
+  const crowded = parts.traffic.arrive(request, exchange.response);
+  if (crowded) return deny({ ...exchange.facts, reason: crowded.reason }, crowded.refusal, true);
   const { authorization } = request.headers;
   const source = sourceOf(exchange.address);
   const proved = await parts.authenticator.authenticate({
@@ -50,6 +53,8 @@ export async function decide(
     );
   }
   exchange.identity = proved.identity;
+  const greedy = parts.traffic.claim(exchange.response, proved.identity.principal);
+  if (greedy) return deny({ ...exchange.facts, reason: greedy.reason }, greedy.refusal);
   if (isRefusal(mirrored)) return deny({ ...exchange.facts, reason: 'mirror.unknown' }, mirrored);
   if (mirrored.namespace !== undefined) exchange.response.setHeader('oci-namespace', mirrored.namespace);
   if (route.kind === 'base' && proved.identity.via === 'anonymous') {
@@ -63,7 +68,20 @@ export async function decide(
   const { id, address, userAgent, baseUrl, startedAtMs } = exchange;
   const method = request.method ?? '';
   const known = { id, request, method, route, address, userAgent, baseUrl, startedAtMs };
-  return dispatch({ ...known, ...call, identity: proved.identity }, parts, options);
+  const plan = await dispatch({ ...known, ...call, identity: proved.identity }, parts, options);
+  return unlessBusy(plan, route, exchange, parts);
+}
+
+/** What is allowed may still be too much for its repositories. */
+function unlessBusy(
+  plan: Plan,
+  route: Route,
+  { response }: Pick<Exchange, 'response'>,
+  { traffic }: Pick<GatewayParts, 'traffic'>,
+): Plan {
+  if (!plan.isAllowed || !('repository' in route)) return plan;
+  const busy = traffic.enter(response, route.repository);
+  return busy ? deny({ ...plan.facts, reason: busy.reason }, busy.refusal) : plan;
 }
 
 /** Requests that two parsers could read differently, refused before anything is decided. @see threats chapter 0, T-37 */

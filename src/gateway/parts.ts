@@ -3,6 +3,7 @@ import type { Authenticator, Directory } from '../auth/index.ts';
 import type { Clock, Logger, Random } from '../base/index.ts';
 import type { Content, LinkReads, LinkWrites } from '../content/index.ts';
 import type { Digest, Repository, Tag } from '../oci/index.ts';
+import type { Traffic } from '../traffic/index.ts';
 import type { FactWrites, ScanRequests, Verdicts } from '../verdicts/index.ts';
 import type { Sources } from './sources.ts';
 import type { UploadSessions } from './upload-session.ts';
@@ -21,6 +22,7 @@ export interface GatewayParts {
   readonly sources: Sources;
   readonly referrers: ReferrerImports;
   readonly tags: TagMemory;
+  readonly traffic: Traffic;
   readonly sessions: UploadSessions;
   readonly clock: Clock;
   readonly random: Random;

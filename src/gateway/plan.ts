@@ -21,12 +21,18 @@ export type Plan =
       /** Called once, after the record is durable. */
       readonly act: () => Promise<Answer | Refusal>;
     }
-  | { readonly isAllowed: false; readonly facts: DecisionFacts; readonly refusal: Refusal };
+  | {
+      readonly isAllowed: false;
+      readonly facts: DecisionFacts;
+      readonly refusal: Refusal;
+      /** The credential was not looked at: recorded as what shows none, and not waited for. */
+      readonly isUnread: boolean;
+    };
 
 export function allow(facts: DecisionFacts, status: number, act: () => Promise<Answer | Refusal>): Plan {
   return { isAllowed: true, facts, status, act };
 }
 
-export function deny(facts: DecisionFacts, refusal: Refusal): Plan {
-  return { isAllowed: false, facts, refusal };
+export function deny(facts: DecisionFacts, refusal: Refusal, isUnread = false): Plan {
+  return { isAllowed: false, facts, refusal, isUnread };
 }

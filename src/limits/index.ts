@@ -5,3 +5,5 @@ export { createAttemptCounter, DEFAULT_ATTEMPT_OPTIONS } from './attempts.ts';
 export type { Bucket, BucketOptions } from './bucket.ts';
 export { fullBucket, isFull, takeToken, waitMs } from './bucket.ts';
 export { sourceOf } from './source.ts';
+export type { Allowance, Excess, Tally } from './tally.ts';
+export { excessOf, newTally, renewTally, WINDOW_MS } from './tally.ts';

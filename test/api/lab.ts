@@ -34,6 +34,7 @@ import { createAttemptCounter, DEFAULT_ATTEMPT_OPTIONS } from '../../src/limits/
 import type { Digest, Repository } from '../../src/oci/index.ts';
 import type { GrantSubject } from '../../src/roles/index.ts';
 import { openStoreWrites } from '../../src/store/index.ts';
+import { UNLIMITED_TRAFFIC } from '../../src/traffic/index.ts';
 import { createVerdicts } from '../../src/verdicts/index.ts';
 import { basic, FAST_HASH } from '../auth/fixtures.ts';
 import { repositoryOf } from '../contracts/source-bench.ts';
@@ -166,6 +167,7 @@ export async function openApiLab(fixed?: Identity, external?: External) {
         state: async () => ({ records: 0, indexed: 0, outlets: [] }),
         reindex: async () => {},
       },
+      traffic: UNLIMITED_TRAFFIC,
       registries: {
         nameOf: (repository) => MIRRORED.get(repository) ?? repository,
         resolve: async (repository, reference) =>

@@ -14,6 +14,7 @@ import {
 import type { GatewayParts } from '../../src/gateway/parts.ts';
 import { type Digest, parseRepository, type Repository } from '../../src/oci/index.ts';
 import type { Verdict } from '../../src/policy/index.ts';
+import { UNLIMITED_TRAFFIC } from '../../src/traffic/index.ts';
 import { type BuiltImage, buildImage } from '../support/image.ts';
 
 /** The parts that a test replaces, by name; of each part only the members it names. */
@@ -182,6 +183,7 @@ function watched(calls: string[], parts: Record<string, Members>): GatewayParts 
     sources: createSources([{ prefix: '', source: source as never }]),
     tags: createTagMemory({ changes: createLocalChanges(), clock }),
     referrers: { bring: async () => undefined },
+    traffic: UNLIMITED_TRAFFIC,
     sessions: createUploadSessions(new Uint8Array(32), random),
     ...{ clock, random, logger: silentLogger },
     ...rest,

@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict';
+import { type Dockgate, type HttpAnswer, startDockgate } from '../support/dockgate.ts';
+import { until } from '../support/until.ts';
+
+const PASSWORD = 'correct-horse-battery-9';
+/** The client's address is what this machine, as the proxy, says: one test never uses up what another needs. */
+const CONFIG = `
+limits:
+  address: { requests: 20 }
+  principal: { requests: 10 }
+  repositories:
+    - { on: 'busy/**', requests: 2 }
+proxies:
+  trusted: [127.0.0.1]
+`;
+const AT_ONCE = 40;
+
+describe('limits of a real server', function () {
+  this.timeout(180_000);
+  let server: Dockgate;
+
+  before(async () => {
+    server = await startDockgate({ config: CONFIG, workers: 2 });
+    for (const name of ['greedy', 'modest', 'busy']) {
+      await server.addUser(name, PASSWORD, ['developer', '**']);
+    }
+    await server.addUser('stranger', PASSWORD, ['developer', 'lab/**']);
+  });
+  after(() => server.remove());
+
+  const ask = (path: string, from: string, user?: string) =>
+    server.request(path, {
+      headers: { 'x-forwarded-for': from },
+      ...(user === undefined ? {} : { basic: `${user}:${PASSWORD}` }),
+    });
+  const statusOf = async (answer: Promise<HttpAnswer>) => (await answer).status;
+  /** Asks again and again until there is a refusal, which a slow machine takes a while to deserve. */
+  const flood = async (one: (index: number) => Promise<HttpAnswer>): Promise<HttpAnswer> => {
+    let refused: HttpAnswer | undefined;
+    await until(async () => {
+      const answers = await Promise.all(Array.from({ length: AT_ONCE }, (_, index) => one(index)));
+      refused ??= answers.find(({ status }) => status === 429);
+      return refused !== undefined;
+    }, 'there was too much');
+    assert.ok(refused);
+    assert.match(String(refused.headers['retry-after']), /^(?:[1-9]|10)$/);
+    return refused;
+  };
+  const recorded = async (reason: string, user: string, address: string) => {
+    await until(async () => {
+      const found = await server.run(['audit', 'search', '--outcome', 'refused', '--limit', '500', '--json']);
+      return found.split('\n').some((line) => [reason, user, address].every((text) => line.includes(text)));
+    }, `${reason} is recorded`);
+  };
+
+  it('one that asks for too much is told so, wherever it asks from, and nobody else feels it', async () => {
+    const refused = await flood((index) => ask('/v2/team/app/tags/list', `192.0.2.${index}`, 'greedy'));
+    const { errors } = JSON.parse(refused.text);
+    assert.equal(errors.length, 1);
+    assert.equal(errors[0].code, 'TOOMANYREQUESTS');
+    assert.match(
+      errors[0].message,
+      /^dockgate: too many requests of user greedy: at most 10 a second over 10 s; try again in \d+ s$/,
+    );
+    const others = Array.from({ length: 10 }, () =>
+      statusOf(ask('/v2/team/app/tags/list', '192.0.2.1', 'modest')),
+    );
+    assert.deepEqual([...new Set(await Promise.all(others))], [404]);
+    await recorded('limit.requests', 'greedy', '192.0.2.');
+  });
+
+  it('F-30: one address that floods is refused everywhere, before anybody looks at a credential; another is served', async () => {
+    const from = '198.51.100.7';
+    const refused = await flood(() => ask('/v2/', from));
+    assert.match(refused.text, /too many requests of address 198\.51\.100\.7: at most 20 a second/);
+    for (const path of ['/token', '/api/v1/users']) {
+      const one = await flood(() => ask(path, from, 'modest'));
+      assert.match(one.text, /too many requests of address 198\.51\.100\.7/, path);
+    }
+    assert.equal(await statusOf(ask('/v2/', '198.51.100.8')), 401);
+    await recorded('limit.requests', 'anonymous', from);
+  });
+
+  it('repositories have a limit of their own, which only who may go there can use up', async () => {
+    const strangers = Array.from({ length: AT_ONCE }, (_, index) =>
+      statusOf(ask('/v2/busy/app/tags/list', `203.0.113.${index}`, 'stranger')),
+    );
+    assert.deepEqual([...new Set(await Promise.all(strangers))], [403]);
+    assert.equal(await statusOf(ask('/v2/busy/app/tags/list', '203.0.113.1', 'busy')), 404);
+    const refused = await flood((index) => ask('/v2/busy/app/tags/list', `203.0.113.${index}`, 'busy'));
+    assert.match(refused.text, /too many requests of (?:repositories busy|user busy)/);
+    assert.equal(await statusOf(ask('/v2/team/app/tags/list', '203.0.113.1', 'modest')), 404);
+  });
+});
