@@ -119,7 +119,7 @@ async function fill(directory: string, count: number): Promise<number | undefine
 
 async function measure(directory: string, { name, ask }: Question): Promise<string> {
   forgetPages(join(directory, 'audit-index.db'));
-  const store = await openStoreReads({ directory });
+  const store = await openStoreReads({ directory }, { logger: silentLogger });
   try {
     const timed = async () => {
       const started = performance.now();

@@ -2107,4 +2107,33 @@ export const GUARDS: readonly Guard[] = [
     with: 'return true;',
     tests: ['test/api/tokens.test.ts'],
   },
+  // PostgreSQL
+  {
+    guard: 'W-07: writers of all replicas follow each other',
+    file: 'src/store/postgres/turn.ts',
+    replace: 'await now.executeQuery(call);',
+    with: 'void [now, call];',
+    tests: ['test/store/replicas.test.ts'],
+  },
+  {
+    guard: 'the certificate of PostgreSQL is verified',
+    file: 'src/store/postgres/target.ts',
+    replace: 'rejectUnauthorized: true',
+    with: 'rejectUnauthorized: target.url === undefined',
+    tests: ['test/store/replicas.test.ts'],
+  },
+  {
+    guard: 'nothing is read from a standby',
+    file: 'src/store/postgres/open-pool.ts',
+    replace: 'if (rows[0]?.standby !== false)',
+    with: 'if (rows.length > 1)',
+    tests: ['test/store/replicas.test.ts'],
+  },
+  {
+    guard: 'V-22: a change is logged in the transaction that makes it',
+    file: 'src/store/postgres/turn.ts',
+    replace: 'if (changes.length > 0) await note(now, changes);',
+    with: 'void [note, changes];',
+    tests: ['test/store/replicas.test.ts'],
+  },
 ];

@@ -32,6 +32,8 @@ need htpasswd apache2-utils
 need strace strace
 need slapd slapd
 need clamd clamav-daemon
+# Its servers lie in a folder of their version; only its client is on the PATH.
+need psql postgresql
 [ "$which" != --all ] || need lxd lxd
 
 # Programs that are built from their Go modules into the user's cache: a line of test/go-programs is name, package,

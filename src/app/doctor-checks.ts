@@ -20,6 +20,7 @@ import { createUpstream } from '../upstream/index.ts';
 import { isAnswered } from './admin-socket.ts';
 import { certificateNamesOf } from './names.ts';
 import { pathsOf } from './paths.ts';
+import { storeOptions } from './store-options.ts';
 
 /** What one look found. */
 export interface Found {
@@ -62,10 +63,10 @@ export async function checkCertificates(config: Config, clock: Clock): Promise<F
 }
 
 export async function checkDatabase(config: Config): Promise<Found> {
-  if (!existsSync(config.databasePath)) {
+  if (!config.postgres && !existsSync(config.databasePath)) {
     return { isHealthy: false, text: `there is no ${config.databasePath}`, mend: FIRST_START };
   }
-  const reads = await openStoreReads({ directory: config.dataDirectory, mainPath: config.databasePath });
+  const reads = await openStoreReads(storeOptions(config), { logger: silentLogger });
   try {
     await reads.check();
     return { isHealthy: true, text: 'opens and answers' };
@@ -191,7 +192,7 @@ export async function checkClock(config: Config, clock: Clock): Promise<Found> {
 
 async function newestRecordMs(config: Config): Promise<number | undefined> {
   try {
-    const reads = await openStoreReads({ directory: config.dataDirectory, mainPath: config.databasePath });
+    const reads = await openStoreReads(storeOptions(config), { logger: silentLogger });
     try {
       const [newest] = (await reads.recordIndex.search({ limit: 1 })).records;
       return newest && Date.parse(newest.record.time);

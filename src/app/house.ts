@@ -45,6 +45,7 @@ import { probeUpstreams } from './probe-upstreams.ts';
 import { createScanContent } from './scan-content.ts';
 import { ensureSharedKey, makePrivateDirectory, readSharedKey } from './shared-keys.ts';
 import { ensurePolicies } from './shipped-policies.ts';
+import { storeOptions } from './store-options.ts';
 import { createSurfaces, type Surfaces } from './surfaces.ts';
 
 /** Everything that there is once a node: the writing store, the log's sequencer, the scan queue. */
@@ -87,10 +88,7 @@ export async function openHouse(
   await prepare(paths, base);
 
   const line = createLine();
-  const store = await openStoreWrites(
-    { directory: paths.data, mainPath: config.databasePath },
-    { ...base, publish: line.publish },
-  );
+  const store = await openStoreWrites(storeOptions(config), { ...base, publish: line.publish });
   closing.defer(() => store.close());
   const writer = await openAuditWriter(
     { directory: paths.audit, node: config.node, writer: name, ...config.audit },

@@ -24,6 +24,7 @@ import { pathsOf } from './paths.ts';
 import { runChild } from './run-child.ts';
 import { shareOfNotes } from './share-of-notes.ts';
 import { readSharedKey } from './shared-keys.ts';
+import { storeOptions } from './store-options.ts';
 import { createSurfaces } from './surfaces.ts';
 import { trafficOptions } from './traffic-options.ts';
 
@@ -42,7 +43,7 @@ await runChild(async ({ config, version, name }, closing) => {
   const rpc = connectRpc({ socketPath: paths.houseSocket }, { clock, logger });
   closing.defer(() => rpc.close());
   const { changes } = rpc;
-  const reads = await openStoreReads({ directory: paths.data, mainPath: config.databasePath });
+  const reads = await openStoreReads(storeOptions(config), { logger });
   closing.defer(() => reads.close());
   const writer = await openAuditWriter(
     {

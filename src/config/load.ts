@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import type * as z from 'zod';
 import { type AddressRange, DAY_MS, parseAddressRange, SECOND_MS, StartError } from '../base/index.ts';
 import { type Policy, parsePolicyDocument } from '../policy/index.ts';
+import { type DatabaseConfig, databaseProblems, toDatabase } from './database.ts';
 import { readConfigFile } from './files.ts';
 import { type ConfigOptions, type Environment, layEnvironment, layOptions } from './layers.ts';
 import { type LdapConfig, ldapProblems, toLdap } from './ldap.ts';
@@ -16,7 +17,8 @@ import { readYaml } from './yaml-file.ts';
 
 /** The configuration after every check: paths absolute, secrets read, defaults filled in. */
 export interface Config
-  extends Pick<Settings, 'port' | 'names' | 'service' | 'node' | 'unmatched' | 'logLevel'> {
+  extends Pick<Settings, 'port' | 'names' | 'service' | 'node' | 'unmatched' | 'logLevel'>,
+    DatabaseConfig {
   /** The file that was read, if any. */
   readonly file: string | undefined;
   /** Absent: every address. */
@@ -32,8 +34,6 @@ export interface Config
   readonly upstreams: readonly UpstreamConfig[];
   readonly redis: RedisConfig | undefined;
   readonly ldap: LdapConfig | undefined;
-  /** The SQLite file. */
-  readonly databasePath: string;
   readonly workloads: readonly WorkloadConfig[];
   /** Absent: no certificates are asked for. */
   readonly clientCertificates: ClientCertificatesConfig | undefined;
@@ -176,6 +176,7 @@ function refuseContradictions(tree: Tree, settings: Settings): void {
     ...outletProblems(settings.audit.outlets),
     ...settings.upstreams.flatMap((upstream, index) => upstreamProblems(settings, upstream, index)),
     ...ldapProblems(settings),
+    ...databaseProblems(settings),
   ];
   const redis = settings.redis;
   if (redis.url === undefined && (redis.username ?? redis.password ?? redis.passwordFile) !== undefined) {
@@ -209,7 +210,6 @@ async function toConfig(
   const secrets = createSecrets(tree, directory);
   const ops = readAddressPort(settings.opsListen) ?? { address: '127.0.0.1', port: 0 };
   const dataDirectory = resolve(directory, settings.dataDirectory);
-  const database = settings.database.url?.slice('sqlite:'.length);
   return {
     ...{ port, names, service, node, unmatched, logLevel, listen, file, dataDirectory },
     ops: { address: ops.address, port: settings.opsPort ?? ops.port },
@@ -222,7 +222,7 @@ async function toConfig(
     ),
     redis: await toRedis(settings.redis, secrets),
     ldap: await toLdap(settings, secrets, directory),
-    databasePath: database === undefined ? join(dataDirectory, 'dockgate.db') : resolve(directory, database),
+    ...(await toDatabase(settings, secrets, { directory, dataDirectory })),
     workloads: settings.workloads.map((workload) => ({
       issuer: workload.issuer,
       audiences: workload.audiences,

@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import type * as z from 'zod';
 import { DAY_MS, HOUR_MS, MINUTE_MS, parseAddressRange, SECOND_MS } from '../base/index.ts';
 import { parsePattern, parseRepository } from '../oci/index.ts';
+import { isPostgresUrl } from './postgres-url.ts';
 import {
   byteCount,
   duration,
@@ -293,8 +294,27 @@ export const schema = section('', {
   }),
   database: section('Where principals, grants, policies and facts are kept.', {
     url: optionalSetting({
-      doc: 'A SQLite file; `dockgate.db` in the data directory unless set.',
-      ...text('sqlite:PATH', (value) => /^sqlite:[^\0]+$/.test(value)),
+      doc: 'A SQLite file (`dockgate.db` in the data directory unless set), or a PostgreSQL that several replicas share.',
+      ...text(
+        'sqlite:PATH or postgres://user@host[:port]/database, without password',
+        (value) => /^sqlite:[^\0]+$/.test(value) || isPostgresUrl(value),
+      ),
+    }),
+    password: optionalSetting({ doc: 'Of the PostgreSQL user.', ...secret }),
+    passwordFile: fileOf('password'),
+    tls: setting({
+      doc: 'Whether the line to PostgreSQL is encrypted and its certificate verified; off only where nobody else can reach the line.',
+      ...flag(),
+      default: true,
+    }),
+    caFile: optionalSetting({
+      doc: "Authorities for PostgreSQL's certificate, PEM; the public ones unless set.",
+      ...path,
+    }),
+    connections: setting({
+      doc: 'Connections to PostgreSQL that each worker may open.',
+      ...wholeNumber(1, 100),
+      default: 8,
     }),
   }),
   token: section('Tokens for clients.', {

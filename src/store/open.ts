@@ -11,6 +11,13 @@ import { type ConfigPolicyWrites, createFactWrites } from './fact-writes.ts';
 import { createInventory } from './inventory.ts';
 import { createLinkReads, createManifestReads } from './link-reads.ts';
 import { createLinkWrites } from './link-writes.ts';
+import {
+  openPostgresReads,
+  openPostgresWrites,
+  type PostgresWrites,
+  type Replicas,
+} from './postgres/open.ts';
+import type { PostgresTarget } from './postgres/target.ts';
 import { createRecordIndexReads } from './record-index.ts';
 import { createRecordIndexWrites } from './record-index-writes.ts';
 import { seedBuiltInRoles } from './role-writes.ts';
@@ -25,6 +32,8 @@ export interface StoreOptions {
   readonly directory: string;
   /** The main database; `dockgate.db` in the directory unless told. */
   readonly mainPath?: string;
+  /** Where the main tables and the scan queue are instead, for several replicas. */
+  readonly postgres?: PostgresTarget | undefined;
 }
 
 /** What any process of the node may ask. */
@@ -47,6 +56,8 @@ export interface StoreWrites extends StoreReads {
   readonly facts: FactReads & FactWrites & ConfigPolicyWrites;
   readonly jobs: ScanJobs;
   readonly recordIndex: RecordIndexReads & RecordIndexWrites;
+  /** Absent on SQLite, which one node has for itself. */
+  readonly replicas?: Replicas;
 }
 
 export interface StoreWritesParts {
@@ -67,18 +78,14 @@ export async function openStoreWrites(options: StoreOptions, parts: StoreWritesP
   const { directory } = options;
   makeDirectory(directory);
   const opened = new AsyncDisposableStack();
-  const open = <Tables>(kind: DatabaseKind, path?: string) => {
-    const file = openForWriting<Tables>({ directory, kind, path });
-    opened.defer(file.close);
-    return createWrite(file.sql, parts.publish);
-  };
   try {
-    const write = open<MainTables>(MAIN, options.mainPath);
-    const writeScans = open<ScanTables>(SCANS);
-    const writeIndex = open<IndexTables>(AUDIT_INDEX);
+    const { write, writeScans, replicas } = await openMain(options, parts, opened);
+    const index = openForWriting<IndexTables>({ directory, kind: AUDIT_INDEX });
+    opened.defer(index.close);
+    const writeIndex = createWrite(index.sql, parts.publish);
     await write(seedBuiltInRoles);
     // Reads have connections of their own: what a transaction has not committed yet is nobody's business.
-    const reads = await openStoreReads(options);
+    const reads = await openStoreReads(options, parts);
     opened.defer(reads.close);
     parts.logger.info('databases are open', { directory });
     return {
@@ -88,6 +95,7 @@ export async function openStoreWrites(options: StoreOptions, parts: StoreWritesP
       facts: { ...reads.facts, ...createFactWrites(write, parts.clock) },
       jobs: createScanJobs(writeScans),
       recordIndex: { ...reads.recordIndex, ...createRecordIndexWrites(writeIndex) },
+      ...(replicas ? { replicas } : {}),
       close: () => opened.disposeAsync(),
     };
   } catch (error) {
@@ -96,13 +104,36 @@ export async function openStoreWrites(options: StoreOptions, parts: StoreWritesP
   }
 }
 
+async function openMain(
+  { directory, mainPath, postgres }: StoreOptions,
+  parts: StoreWritesParts,
+  opened: AsyncDisposableStack,
+): Promise<Omit<PostgresWrites, 'replicas' | 'close'> & { readonly replicas?: Replicas }> {
+  if (postgres) {
+    const server = await openPostgresWrites(postgres, parts);
+    opened.defer(server.close);
+    return server;
+  }
+  const open = <Tables>(kind: DatabaseKind, path?: string) => {
+    const file = openForWriting<Tables>({ directory, kind, path });
+    opened.defer(file.close);
+    return createWrite(file.sql, parts.publish);
+  };
+  return { write: open<MainTables>(MAIN, mainPath), writeScans: open<ScanTables>(SCANS) };
+}
+
 /**
  * Opens the databases of a data directory for reading, while another process writes them.
  *
  * @throws {StartError} a file is missing, damaged, not permitted, or of another version.
  */
-export async function openStoreReads({ directory, mainPath }: StoreOptions): Promise<StoreReads> {
-  const main = openForReading<MainTables>({ directory, kind: MAIN, path: mainPath });
+export async function openStoreReads(
+  { directory, mainPath, postgres }: StoreOptions,
+  parts: Pick<StoreWritesParts, 'logger'>,
+): Promise<StoreReads> {
+  const main = postgres
+    ? await openPostgresReads(postgres, parts)
+    : openForReading<MainTables>({ directory, kind: MAIN, path: mainPath });
   const index = await openOrClose(main, () => openForReading<IndexTables>({ directory, kind: AUDIT_INDEX }));
   return {
     accounts: createAccountReads(main.sql),

@@ -1,6 +1,7 @@
-import type { Generated, Kysely } from 'kysely';
+import type { Generated, GeneratedAlways, Kysely } from 'kysely';
 import type { AccessRecord } from '../audit/index.ts';
 import type { Account } from '../auth/index.ts';
+import type { Change } from '../base/index.ts';
 import type { BlobOwner } from '../content/index.ts';
 import type { Descriptor, Digest, ManifestKind, Repository, Tag } from '../oci/index.ts';
 import type { FindingKind, Policy, RuleName, Severity } from '../policy/index.ts';
@@ -257,7 +258,7 @@ interface WaiversTable {
   ends_at_ms: number;
 }
 
-/** `dockgate.db` */
+/** The main tables: `dockgate.db`, or PostgreSQL. */
 export interface MainTables {
   accounts: AccountsTable;
   spent_ids: SpentIdsTable;
@@ -298,9 +299,28 @@ interface JobsTable {
   held_until_ms: number;
 }
 
-/** `scans.db` */
+/** The scan queue: `scans.db`, or PostgreSQL. */
 export interface ScanTables {
   jobs: JobsTable;
+}
+
+interface ChangesTable {
+  seq: GeneratedAlways<number>;
+  replica: string;
+  changes: JsonText<readonly Change[]>;
+  at_ms: Generated<number>;
+}
+
+interface SharedKeysTable {
+  name: string;
+  /** Sealed by a key that every replica has as a file. */
+  sealed: string;
+}
+
+/** PostgreSQL alone: what replicas tell each other. */
+export interface ReplicaTables {
+  changes: ChangesTable;
+  shared_keys: SharedKeysTable;
 }
 
 interface RecordsTable {

@@ -132,6 +132,24 @@ policies:
     assert.equal(config.file, join(directory, 'config', 'dockgate.yaml'));
   });
 
+  it('takes a PostgreSQL, by TLS that is verified unless that is switched off', async () => {
+    const url = 'postgres://gate@db.corp:5433/dockgate';
+    const { postgres } = await read(`database: {url: "${url}", password: hush}`);
+    assert.deepEqual(postgres, { url, password: 'hush', tls: {}, connectionsMax: 8 });
+    const plain = await read(`database: {url: "${url}", tls: false, connections: 3}`);
+    assert.deepEqual(plain.postgres, { url, connectionsMax: 3 });
+    for (const wrong of [
+      'url: "postgres://gate:hush@db.corp/dockgate"',
+      'url: "postgres://db.corp/dockgate"',
+      'url: "postgres://gate@db.corp"',
+      'url: "postgres://gate@db.corp/dockgate?sslmode=disable"',
+      'password: hush',
+      'url: "sqlite:x", caFile: ca.pem',
+    ]) {
+      await assert.rejects(read(`database: {${wrong}}`), /database/, wrong);
+    }
+  });
+
   it('gives the command for a password our environment without our own settings', async () => {
     const yaml = 'upstreams: [{url: "http://a", username: u, passwordCommand: [print, it]}]';
     const environment = { AWS_PROFILE: 'x', DOCKGATE_ADMIN_PASSWORD: 'hush', GONE: undefined };

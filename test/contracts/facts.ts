@@ -235,7 +235,10 @@ export function factsContract(implementation: string, open: OpenStore): void {
           finding(`f${at}`, { title: titles[at % titles.length] ?? '' }),
         );
         await facts().saveReport(report('m', many));
-        assert.deepEqual((await facts().findFacts(digestOf('m')))?.findings, many);
+        // PostgreSQL has no NUL; another control character stands in its place there.
+        const plain = (findings: readonly Finding[] = []) =>
+          findings.map((one) => ({ ...one, title: one.title.replaceAll('\0', '\x01') }));
+        assert.deepEqual(plain((await facts().findFacts(digestOf('m')))?.findings), plain(many));
       });
     });
 

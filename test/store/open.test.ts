@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { sql } from 'kysely';
-import { StartError } from '../../src/base/index.ts';
+import { StartError, silentLogger } from '../../src/base/index.ts';
 import { openStoreReads } from '../../src/store/index.ts';
 import { openForWriting } from '../../src/store/sqlite/open-file.ts';
 import { AUDIT_INDEX, type DatabaseKind, MAIN, SCANS } from '../../src/store/sqlite/schemas.ts';
@@ -195,19 +195,26 @@ describe('the databases of a data directory', () => {
           /start the newer version/,
         );
         await assert.rejects(openAt(directory), expected);
-        if (file !== 'scans.db') await assert.rejects(openStoreReads({ directory }), expected);
+        if (file !== 'scans.db')
+          await assert.rejects(openStoreReads({ directory }, { logger: silentLogger }), expected);
       }
     });
 
     it('are not read before they are brought up to date', async () => {
       await (await openAt(directory)).close();
       setVersion('dockgate.db', 'delete from schema_history where version > 1');
-      await assert.rejects(openStoreReads({ directory }), startError(/schema 1/, /start the server once/));
+      await assert.rejects(
+        openStoreReads({ directory }, { logger: silentLogger }),
+        startError(/schema 1/, /start the server once/),
+      );
     });
   });
 
   it('are not made by a reader', async () => {
-    await assert.rejects(openStoreReads({ directory }), startError(/does not exist/, /start dockgate/));
+    await assert.rejects(
+      openStoreReads({ directory }, { logger: silentLogger }),
+      startError(/does not exist/, /start dockgate/),
+    );
     assert.equal(existsSync(directory), false);
   });
 

@@ -1,4 +1,5 @@
 import { createInterface } from 'node:readline';
+import { silentLogger } from '../../src/base/index.ts';
 import { openStoreReads } from '../../src/store/index.ts';
 import { digestOf, image, repository, tag } from '../contracts/store-bench.ts';
 import { openAt } from '../store/bench.ts';
@@ -33,7 +34,7 @@ if (mode === 'write') {
     process.stdout.write(`${at}\n`);
   }
 } else {
-  const store = await openStoreReads({ directory });
+  const store = await openStoreReads({ directory }, { logger: silentLogger });
   process.stdout.write('open\n');
   for await (const line of createInterface({ input: process.stdin })) {
     process.stdout.write(`${(await store.links.findTag(APP, tag(line))) ?? 'none'}\n`);

@@ -1,4 +1,4 @@
-import type { Migration } from './migrate.ts';
+import type { Migration } from '../schema/migration.ts';
 
 /**
  * `audit-index.db`: a row for each leaf of the log, and an inverted index: `terms` are the values that records are

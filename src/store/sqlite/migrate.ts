@@ -1,11 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { StartError } from '../../base/index.ts';
-
-/** One step of a schema. Its number is its place in the list, from 1; a step that was released never changes. */
-export interface Migration {
-  readonly name: string;
-  readonly statements: readonly string[];
-}
+import type { Migration } from '../schema/migration.ts';
 
 /**
  * Brings the schema up to date. Each step is one transaction with its entry in the history, so that a process
@@ -58,7 +53,9 @@ function currentVersion(database: DatabaseSync): number {
 function apply(database: DatabaseSync, version: number, migration: Migration): void {
   database.exec('begin immediate');
   try {
-    for (const statement of migration.statements) database.exec(statement);
+    for (const statement of migration.statements) {
+      database.exec(typeof statement === 'string' ? statement : statement.sqlite);
+    }
     database.prepare('insert into schema_history (version, name) values (?, ?)').run(version, migration.name);
     database.exec('commit');
   } catch (error) {

@@ -1,7 +1,7 @@
+import { MAIN_MIGRATIONS } from '../schema/main-schema.ts';
+import type { Migration } from '../schema/migration.ts';
+import { SCAN_MIGRATIONS } from '../schema/scan-schema.ts';
 import { INDEX_MIGRATIONS } from './index-schema.ts';
-import { MAIN_MIGRATIONS } from './main-schema.ts';
-import type { Migration } from './migrate.ts';
-import { SCAN_MIGRATIONS } from './scan-schema.ts';
 
 /** One of the node's database files. */
 export interface DatabaseKind {

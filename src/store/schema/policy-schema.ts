@@ -1,4 +1,4 @@
-import type { Migration } from './migrate.ts';
+import type { Migration } from './migration.ts';
 
 export const POLICY_FACTS: Migration = {
   name: 'what policies ask of manifests, denied digests, versions of policies, waivers for rules',
@@ -11,9 +11,11 @@ export const POLICY_FACTS: Migration = {
       manifest text not null references manifests (digest) on delete cascade,
       primary key (child, manifest)
     ) strict, without rowid`,
-    `insert into manifest_children (child, manifest)
+    {
+      sqlite: `insert into manifest_children (child, manifest)
       select distinct json_extract(entry.value, '$.digest'), manifests.digest
       from manifests, json_each(manifests.children) as entry`,
+    },
     'create index manifest_children_by_manifest on manifest_children (manifest)',
     `create table superseded (
       repository text not null,

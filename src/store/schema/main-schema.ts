@@ -1,8 +1,8 @@
-import type { Migration } from './migrate.ts';
+import type { Migration } from './migration.ts';
 import { POLICY_FACTS } from './policy-schema.ts';
 
 /**
- * `dockgate.db`. Text compares by its bytes (SQLite's `binary`, the default), so keys come in byte order. A step
+ * The main tables: `dockgate.db`, or PostgreSQL. Text compares by its bytes (SQLite's `binary`, PostgreSQL's `C`), so keys come in byte order. A step
  * that was released is never edited; a change is a new step at the end.
  */
 const ACCOUNTS: Migration = {

@@ -1,6 +1,6 @@
-import type { Migration } from './migrate.ts';
+import type { Migration } from './migration.ts';
 
-/** `scans.db`: at most one job for a digest. */
+/** The scan queue: `scans.db`, or PostgreSQL. At most one job for a digest. */
 export const SCAN_MIGRATIONS: readonly Migration[] = [
   {
     name: 'queue',
