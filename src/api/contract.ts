@@ -233,12 +233,37 @@ export const imageShape = z.object({
       version: z.string(),
       status: z.string(),
       reason: z.string().optional(),
+      author: z.string().optional().meta({ description: 'Who pushed the result' }),
     }),
   ),
   findings: z.array(findingShape),
   verdict: verdictShape,
 });
 export type ImageShape = z.infer<typeof imageShape>;
+
+export const pushReportShape = z.strictObject({
+  ...imageQuery.shape,
+  report: z.string().min(2).meta({ description: 'The JSON document, as text' }),
+});
+export const pushedReportShape = z.object({
+  digest: z.string(),
+  by: z.string().meta({ description: 'The name under which policies know it', example: 'ci-trivy' }),
+  tool: z.string(),
+  findings: z.number(),
+  packages: z.number().optional(),
+  isAttached: z.boolean().meta({ description: 'Whether the SBOM is a referrer of the image now' }),
+});
+export const sbomQuery = z.strictObject({
+  ...imageQuery.shape,
+  format: z.enum(['cyclonedx', 'spdx']).optional(),
+});
+export const sbomShape = z.object({
+  digest: z.string(),
+  by: z.string(),
+  format: z.string(),
+  at: instant,
+  document: z.string(),
+});
 
 const digestText = z
   .string()

@@ -9,6 +9,7 @@ import { peopleOperations } from './operations/people.ts';
 import { policyOperations } from './operations/policies.ts';
 import { recordOperations } from './operations/records.ts';
 import { registryOperations } from './operations/registry.ts';
+import { reportOperations } from './operations/reports.ts';
 import { rightsOperations } from './operations/rights.ts';
 import { robotOperations } from './operations/robots.ts';
 import { secondFactorOperations } from './operations/second-factor.ts';
@@ -25,6 +26,7 @@ export function allOperations(version: string): readonly Operation[] {
     ...rightsOperations,
     ...accessOperations,
     ...imageOperations,
+    ...reportOperations,
     ...importOperations,
     ...registryOperations,
     ...policyOperations,

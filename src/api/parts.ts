@@ -13,9 +13,9 @@ import type {
 } from '../auth/index.ts';
 import type { Clock, Logger, Random } from '../base/index.ts';
 import type { Content, Inventory, LinkReads, LinkWrites } from '../content/index.ts';
-import type { Digest, Reference, Repository, Tag } from '../oci/index.ts';
+import type { Digest, ManifestKind, Reference, Repository, Tag } from '../oci/index.ts';
 import type { Traffic } from '../traffic/index.ts';
-import type { FactReads, FactWrites, ScanRequests, Verdicts } from '../verdicts/index.ts';
+import type { FactReads, FactWrites, ReadReport, ScanRequests, Verdicts } from '../verdicts/index.ts';
 
 export interface ApiParts {
   readonly authenticator: Authenticator;
@@ -41,6 +41,7 @@ export interface ApiParts {
   readonly registries: Registries;
   readonly imports: Imports;
   readonly traffic: Pick<Traffic, 'arrive' | 'claim'>;
+  readonly reports: Reports;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -84,6 +85,27 @@ export interface Registries {
       readonly note: string;
     }[]
   >;
+}
+
+/** Port: what the API asks for scan results that come from elsewhere. */
+export interface Reports {
+  readonly read: ReadReport;
+  /** @returns `undefined` when it cannot be read as a manifest. */
+  readImage(
+    repository: Repository,
+    digest: Digest,
+  ): Promise<{ readonly kind: ManifestKind; readonly config?: Digest } | undefined>;
+  /**
+   * Attaches a document of the content store to an image, as an artifact that refers to it.
+   *
+   * @returns `false` where the image lies in a registry behind us.
+   */
+  attach(
+    repository: Repository,
+    subject: Digest,
+    document: { readonly artifactType: string; readonly digest: Digest; readonly size: number },
+    pushedBy: string,
+  ): Promise<boolean>;
 }
 
 /** Port: reads what a registry behind us holds, before anybody pulls it. */

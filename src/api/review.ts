@@ -14,6 +14,8 @@ const USES: Readonly<Record<string, readonly Action[]>> = {
   push: ['push', 'tag.create', 'tag.overwrite', 'referrers.push'],
   delete: ['delete'],
   'admin.image.scan': ['scan'],
+  'admin.scan.push': ['scan'],
+  'admin.image.sbom': ['verdict.read'],
   'admin.image.show': ['verdict.read'],
   'admin.image.list': ['list'],
   'admin.waiver.add': ['waive'],

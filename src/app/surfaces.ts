@@ -48,6 +48,7 @@ import { measuredVerdicts } from './measured.ts';
 import type { NodeConfig } from './node-config.ts';
 import type { Paths } from './paths.ts';
 import { createRegistries } from './registries.ts';
+import { createReports } from './reports.ts';
 
 /** What both kinds of process give to what people and clients speak to. */
 export interface SurfaceParts {
@@ -192,6 +193,7 @@ export function createSurfaces(
     keys,
     verdicts,
     registries: createRegistries(parts.sources),
+    reports: createReports(parts),
     imports: {
       listRepositories: (prefix) => listUpstreamRepositories(parts.sources, prefix),
       importTags: (task) => importTags(task, parts),

@@ -10,6 +10,7 @@ import { addPeopleCommands } from './commands/people.ts';
 import { addPolicyCommands } from './commands/policies.ts';
 import { addRegistryCommands } from './commands/registry.ts';
 import { addRightsCommands } from './commands/rights.ts';
+import { addScanCommands } from './commands/scans.ts';
 import { addServiceCommands } from './commands/service.ts';
 import { addSignInCommands } from './commands/sign-in.ts';
 import { addTokenCommands } from './commands/tokens.ts';
@@ -50,6 +51,7 @@ export function createProgram(version: string, context: CommandContext): Command
   addRightsCommands(program, context);
   addAccessCommands(program, context);
   addImageCommands(program, context);
+  addScanCommands(program, context);
   addRegistryCommands(program, context);
   addPolicyCommands(program, context);
   addExceptionCommands(program, context);

@@ -7,12 +7,14 @@ export interface Effective {
   readonly policies: readonly Policy[];
   /** Every waiver that may hold here, by id; a waiver for one digest is looked at when that digest is judged. */
   readonly waivers: readonly Waiver[];
+  /** Set when a rule asks for what is inside, which is long and so looked up only then. */
+  readonly wantsPackages?: true;
   /** Set when a rule asks for what differs between repositories, such as tags: then none shares these verdicts. */
   readonly only?: Repository;
 }
 
 /** Raised whenever `judge` comes to other verdicts from equal input, so that no kept verdict outlives its logic. */
-const JUDGE_VERSION = 2;
+const JUDGE_VERSION = 3;
 
 /**
  * Selects what applies to a repository. A policy in mode `off` is as good as absent: where nothing else matches, the
@@ -29,6 +31,9 @@ export function effectivePolicies(
   return {
     policies: matching,
     ...(matching.some((policy) => policy.rules.superseded) ? { only: repository } : {}),
+    ...(matching.some(({ rules }) => rules.packages ?? rules.licenses)
+      ? { wantsPackages: true as const }
+      : {}),
     waivers: waivers
       .filter((waiver) => mayHoldIn(waiver, repository))
       .toSorted((left, right) => compareText(left.id, right.id)),

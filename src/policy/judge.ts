@@ -4,6 +4,9 @@ import { NEVER_MS, type Opinion } from './opinion.ts';
 import { indexOpinionsOf, opinionsOf } from './rules.ts';
 import { type Facts, type Policy, type Reason, RULE_NAMES, type RuleName, type Verdict } from './types.ts';
 
+/** Names of results that are pushed begin with it. */
+const PUSHED_PREFIX = 'ci-';
+
 interface PolicyOpinion {
   readonly policy: Policy;
   readonly opinions: readonly Opinion[];
@@ -61,9 +64,16 @@ export function missingScanners(
  * wait for it.
  */
 export function blockWithoutScanner(verdict: Verdict, scanner: string, policy: Policy): Verdict {
-  const text = scanner === '*' ? 'no scanner is running here' : `scanner ${scanner} is not running here`;
+  const text = whyNoScan(scanner);
   const reason: Reason = { rule: 'scanned', policy: policy.name, text, findings: [] };
   return { ...verdict, outcome: 'block', reasons: [reason, ...verdict.reasons] };
+}
+
+function whyNoScan(scanner: string): string {
+  if (scanner === '*') return 'no scanner is running here';
+  return scanner.startsWith(PUSHED_PREFIX)
+    ? `no result of ${scanner} was pushed for it: dockgate scan push IMAGE FILE`
+    : `scanner ${scanner} is not running here`;
 }
 
 /**

@@ -60,6 +60,8 @@ export interface Scan {
   /** `unscannable`: the scanner ran and could not read the image; `reason` says why. */
   readonly status: 'done' | 'unscannable';
   readonly reason?: string;
+  /** Who pushed the result; absent: a scanner of ours. */
+  readonly author?: string;
 }
 
 /** Everything known about one digest; the same in every repository. */

@@ -17,12 +17,13 @@ export class FindingList {
   }
 
   add(finding: Finding): void {
-    const printable = toPrintable(finding);
+    const shown = toPrintable(finding);
     // Of one kind in one file the first is enough; in the config each has its own place, which the title names.
-    const place = printable.location === 'config' ? printable.title : '';
-    const key = [finding.kind, finding.id, finding.blob, printable.location, place].join('\0');
+    const place = shown.location === 'config' ? shown.title : '';
+    const { kind, id, blob, package: name, installedVersion } = finding;
+    const key = [kind, id, blob, shown.location, place, name, installedVersion].join('\0');
     if (this.#byKey.has(key)) return;
-    this.#byKey.set(key, printable);
+    this.#byKey.set(key, shown);
     if (this.#byKey.size >= 2 * this.#countMax) this.#trim();
   }
 
@@ -94,7 +95,8 @@ function toPrintable(finding: Finding): Finding {
   };
 }
 
-function printable(text: string, lengthMax: number): string {
+/** Without what a terminal would take for a command, and not longer than that. */
+export function printable(text: string, lengthMax: number): string {
   const plain = text.replace(/[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/gu, '?');
   return plain.length <= lengthMax ? plain : `${plain.slice(0, lengthMax - 3)}...`;
 }

@@ -7,3 +7,4 @@ export { createClamav } from './clamav/clamav.ts';
 export type { Inspector, InspectorOptions } from './inspector/inspector.ts';
 export { createInspector } from './inspector/inspector.ts';
 export type { InspectionLimits } from './layers/limits.ts';
+export { readReport } from './reports/read-report.ts';

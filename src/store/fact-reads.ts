@@ -4,12 +4,15 @@ import type { FactReads, PolicyVersion } from '../verdicts/index.ts';
 import { findExposed } from './exposure.ts';
 import { fromJsonText } from './json-text.ts';
 import { clampLimit, inChunks, optional } from './rows.ts';
+import { findPackages, listSboms } from './sboms.ts';
 import type { FindingsTable, MainSql } from './tables.ts';
 import { snapshot } from './transactions.ts';
 
 export function createFactReads(sql: MainSql): FactReads {
   return {
-    findFacts: (digest, repository) => snapshot(sql, (now) => findFacts(now, digest, repository)),
+    findFacts: (digest, repository, wants) =>
+      snapshot(sql, (now) => findFacts(now, digest, { repository, wants })),
+    listSboms: (digest) => listSboms(sql, digest),
     listDenied: () => listDenied(sql),
     async listPolicies() {
       const rows = await sql.selectFrom('policies').select('policy').orderBy('name').execute();
@@ -25,10 +28,15 @@ export function createFactReads(sql: MainSql): FactReads {
 async function findFacts(
   sql: MainSql,
   digest: Digest,
-  repository: Repository | undefined,
+  asked: {
+    readonly repository: Repository | undefined;
+    readonly wants: { readonly packages: boolean } | undefined;
+  },
 ): Promise<Facts | undefined> {
   const seen = await sql.selectFrom('digests').selectAll().where('digest', '=', digest).executeTakeFirst();
   if (!seen) return undefined;
+  const { repository, wants } = asked;
+  const packages = wants?.packages ? await findPackages(sql, digest) : undefined;
   const own = await selectFindings(sql)
     .where('findings.digest', '=', digest)
     .orderBy('findings.scanner')
@@ -43,6 +51,7 @@ async function findFacts(
     ...optional('supersededAtMs', repository ? await findSupersededAtMs(sql, repository, digest) : null),
     ...optional('denied', await findDenied(sql, digest)),
     ...(await findShape(sql, digest)),
+    ...(packages ? { packages } : {}),
     scans: await listScans(sql, digest),
     findings: distinct([...own, ...(await findingsInItsBlobs(sql, digest))].map(toFinding)),
   };
@@ -149,6 +158,8 @@ function selectFindings(sql: MainSql) {
       'findings.fixed_version',
       'findings.cvss',
       'findings.published_at_ms',
+      'findings.epss',
+      'findings.is_exploited',
     ]);
 }
 
@@ -168,6 +179,8 @@ function toFinding(row: FindingRow): Finding {
     ...optional('fixedVersion', row.fixed_version),
     ...optional('cvss', row.cvss),
     ...optional('publishedAtMs', row.published_at_ms),
+    ...optional('epss', row.epss),
+    ...(row.is_exploited === 1 ? { isExploited: true as const } : {}),
   };
 }
 
@@ -188,6 +201,7 @@ async function listScans(sql: MainSql, digest: Digest): Promise<readonly Scan[]>
     version: row.version,
     status: row.status,
     ...optional('reason', row.reason),
+    ...optional('author', row.author),
   }));
 }
 

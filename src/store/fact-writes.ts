@@ -6,6 +6,7 @@ import { denyDigest, undenyDigest } from './denied-digests.ts';
 import { StoreConflict } from './faults.ts';
 import { addWaiver, putPolicy, removePolicy, replaceConfigPolicies } from './policy-writes.ts';
 import { inChunks } from './rows.ts';
+import { saveSbom } from './sboms.ts';
 import type { MainSql, MainTables } from './tables.ts';
 import type { Changed, Write } from './transactions.ts';
 
@@ -74,6 +75,7 @@ async function saveReport(sql: MainSql, report: ScanReport, changed: Changed): P
   await requireSeen(sql, report.digest);
   for (const digest of await manifestsSharing(sql, report)) changed('facts', digest);
   await replaceScan(sql, report);
+  if (report.sbom) await saveSbom(sql, report, report.sbom);
   for (const digest of await manifestsSharing(sql, report)) changed('facts', digest);
   const { createdAtMs, baseCreatedAtMs } = report;
   if (createdAtMs !== undefined || baseCreatedAtMs !== undefined) {
@@ -128,6 +130,7 @@ async function replaceScan(sql: MainSql, { digest, scan, findings }: ScanReport)
       version: scan.version,
       status: scan.status,
       reason: scan.reason ?? null,
+      author: scan.author ?? null,
     })
     .execute();
   const rows = findings.map((finding, position) => ({
@@ -145,6 +148,8 @@ async function replaceScan(sql: MainSql, { digest, scan, findings }: ScanReport)
     fixed_version: finding.fixedVersion ?? null,
     cvss: finding.cvss ?? null,
     published_at_ms: finding.publishedAtMs ?? null,
+    epss: finding.epss ?? null,
+    is_exploited: finding.isExploited ? (1 as const) : null,
   }));
   for (const chunk of inChunks(rows)) await sql.insertInto('findings').values(chunk).execute();
 }

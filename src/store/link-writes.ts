@@ -2,6 +2,7 @@ import type { LinkWrites } from '../content/index.ts';
 import type { Digest, Repository } from '../oci/index.ts';
 import { linkManifest } from './link-manifest.ts';
 import { inChunks } from './rows.ts';
+import { documentsInUse } from './sboms.ts';
 import type { MainSql, MainTables } from './tables.ts';
 import type { Changed, Write } from './transactions.ts';
 
@@ -160,6 +161,7 @@ async function unowned(sql: MainSql, digests: readonly Digest[]): Promise<readon
     const blobs = sql.selectFrom('repository_blobs').select('digest').where('digest', 'in', chunk);
     const manifests = sql.selectFrom('repository_manifests').select('digest').where('digest', 'in', chunk);
     for (const { digest } of await blobs.union(manifests).execute()) owned.add(digest);
+    for (const { digest } of await documentsInUse(sql, chunk).execute()) if (digest) owned.add(digest);
   }
   return digests.filter((digest) => !owned.has(digest));
 }

@@ -4,8 +4,9 @@ import type { Account } from '../auth/index.ts';
 import type { Change } from '../base/index.ts';
 import type { BlobOwner } from '../content/index.ts';
 import type { Descriptor, Digest, ManifestKind, Repository, Tag } from '../oci/index.ts';
-import type { FindingKind, Policy, RuleName, Severity } from '../policy/index.ts';
+import type { FindingKind, Package, Policy, RuleName, Severity } from '../policy/index.ts';
 import type { Action, Allowance, Grant, GrantSubject } from '../roles/index.ts';
+import type { Sbom } from '../verdicts/index.ts';
 import type { JsonText } from './json-text.ts';
 
 /**
@@ -207,6 +208,17 @@ interface ScansTable {
   version: string;
   status: 'done' | 'unscannable';
   reason: string | null;
+  author: string | null;
+}
+
+interface SbomsTable {
+  digest: Digest;
+  scanner: string;
+  format: Sbom['format'];
+  /** In the content store. */
+  document: Digest | null;
+  document_size: number | null;
+  packages: JsonText<readonly Package[]>;
 }
 
 export interface FindingsTable {
@@ -225,6 +237,8 @@ export interface FindingsTable {
   fixed_version: string | null;
   cvss: number | null;
   published_at_ms: number | null;
+  epss: number | null;
+  is_exploited: Flag | null;
 }
 
 interface PoliciesTable {
@@ -282,6 +296,7 @@ export interface MainTables {
   digests: DigestsTable;
   scans: ScansTable;
   findings: FindingsTable;
+  sboms: SbomsTable;
   policies: PoliciesTable;
   policy_versions: PolicyVersionsTable;
   waivers: WaiversTable;

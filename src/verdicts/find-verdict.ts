@@ -79,7 +79,7 @@ export function createFinder({ entriesMax }: { readonly entriesMax: number }, pa
     if (remembered && isUsable(remembered, digest)) {
       return { value: remembered, validUntilMs: remembered.validUntilMs };
     }
-    const facts = await parts.facts.findFacts(digest, effective.only);
+    const facts = await findFacts(digest, effective);
     const nowMs = parts.clock.nowMs();
     const verdict = judge(facts, digest, effective, nowMs);
     const missing = missingScanners(facts, digest, effective, nowMs);
@@ -95,6 +95,10 @@ export function createFinder({ entriesMax }: { readonly entriesMax: number }, pa
     if (missing.some(({ scanner }) => parts.scans.isOffered(scanner))) askForScan(repository, digest);
     void parts.memory?.keep(digest, policyHash, verdict);
     return { value: verdict, validUntilMs: verdict.validUntilMs };
+  }
+
+  function findFacts(digest: Digest, { only, wantsPackages }: Effective): ReturnType<FactReads['findFacts']> {
+    return parts.facts.findFacts(digest, only, { packages: wantsPackages === true });
   }
 
   /** For policies that only warn: nobody waits, but the warning should become knowledge. */
@@ -139,7 +143,7 @@ export function createFinder({ entriesMax }: { readonly entriesMax: number }, pa
       if (found.verdict.outcome === 'allow') break;
     }
     const { effective } = await rules.inForce(repository);
-    const facts = await parts.facts.findFacts(digest, effective.only);
+    const facts = await findFacts(digest, effective);
     const verdict = judgeIndex(
       digest,
       seen.map((found) => found.verdict),

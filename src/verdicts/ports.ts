@@ -1,5 +1,5 @@
 import type { Descriptor, Digest, ManifestKind, Repository } from '../oci/index.ts';
-import type { Facts, Finding, Policy, Scan, Verdict, Waiver } from '../policy/index.ts';
+import type { Facts, Finding, Package, Policy, Scan, Verdict, Waiver } from '../policy/index.ts';
 
 /** What one run of one scanner over one manifest says. */
 export interface ScanReport {
@@ -10,7 +10,46 @@ export interface ScanReport {
   /** When the oldest layer was made, as the config's history says; absent when it does not, or cannot be true. */
   readonly baseCreatedAtMs?: number;
   readonly findings: readonly Finding[];
+  readonly sbom?: Sbom;
 }
+
+/** A bill of materials that came with a scan. */
+export interface Sbom {
+  readonly format: 'cyclonedx' | 'spdx' | 'trivy';
+  readonly packages: readonly Package[];
+  /** The document, in the content store; absent: only a list that came beside findings. */
+  readonly document?: { readonly digest: Digest; readonly size: number };
+}
+
+/** What is known of a kept document. */
+export interface SbomDocument {
+  /** The scan it came with. */
+  readonly by: string;
+  readonly format: 'cyclonedx' | 'spdx';
+  readonly atMs: number;
+  readonly digest: Digest;
+  readonly size: number;
+}
+
+/** What somebody's scanner says of an image, read and bounded. */
+export interface PushedReport {
+  readonly format: 'trivy' | 'grype' | 'sarif' | 'cyclonedx' | 'spdx';
+  /** The name under which it counts: `ci-trivy`. */
+  readonly by: string;
+  readonly tool: string;
+  /** Digests of a manifest or a config that the report says it is about. */
+  readonly subjects: readonly Digest[];
+  readonly madeAtMs?: number;
+  readonly findings: readonly Finding[];
+  readonly packages?: readonly Package[];
+  /** Why its tool could not look into the image. */
+  readonly unscannable?: string;
+}
+
+/** Port: reads a pushed report. Implemented by `scanners/`; never throws for what is in it. */
+export type ReadReport = (
+  text: string,
+) => { readonly ok: true; readonly report: PushedReport } | { readonly ok: false; readonly problem: string };
 
 /** What a policy was from some instant on. */
 export interface PolicyVersion {
@@ -38,8 +77,15 @@ export interface FactReads {
    * Includes findings that other manifests' scans made in blobs that this one names.
    *
    * @param repository for what differs between repositories (`supersededAtMs`); left out, it is absent.
+   * @param wants `packages`: what is inside, which is long; else left out.
    */
-  findFacts(digest: Digest, repository?: Repository): Promise<Facts | undefined>;
+  findFacts(
+    digest: Digest,
+    repository?: Repository,
+    wants?: { readonly packages: boolean },
+  ): Promise<Facts | undefined>;
+  /** The bills of materials that are kept of a digest, newest first. */
+  listSboms(digest: Digest): Promise<readonly SbomDocument[]>;
   /** All denied digests, in their order. */
   listDenied(): Promise<readonly DeniedDigest[]>;
   listPolicies(): Promise<readonly Policy[]>;

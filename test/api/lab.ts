@@ -33,6 +33,7 @@ import { openContent } from '../../src/content/index.ts';
 import { createAttemptCounter, DEFAULT_ATTEMPT_OPTIONS } from '../../src/limits/index.ts';
 import type { Digest, Repository } from '../../src/oci/index.ts';
 import type { GrantSubject } from '../../src/roles/index.ts';
+import { readReport } from '../../src/scanners/index.ts';
 import { openStoreWrites } from '../../src/store/index.ts';
 import { UNLIMITED_TRAFFIC } from '../../src/traffic/index.ts';
 import { createVerdicts } from '../../src/verdicts/index.ts';
@@ -69,6 +70,10 @@ function createMemoryAudit() {
 }
 
 export type ApiLab = Awaited<ReturnType<typeof openApiLab>>;
+
+/** The config of each of the lab's images but `team/app:list`, which is an index. */
+export const CONFIG = digestOf('config');
+const INDEX = digestOf('team/app:list');
 
 /** What a default mirror would name anew. */
 const MIRRORED = new Map<string, Repository>([['plain', repositoryOf('team/app')]]);
@@ -122,7 +127,7 @@ export async function openApiLab(fixed?: Identity, external?: External) {
   });
   const requested: string[] = [];
   const scans = {
-    isOffered: () => true,
+    isOffered: (scanner: string) => !scanner.startsWith('ci-'),
     request: async (repository: string, digest: string) => void requested.push(`${repository}@${digest}`),
     wait: async () => ({ isDone: false, restMs: 1000 }),
   };
@@ -140,6 +145,7 @@ export async function openApiLab(fixed?: Identity, external?: External) {
   );
   const content = await openContent({ directory: join(folder, 'content') }, base);
   const audit = createMemoryAudit();
+  const attached: string[] = [];
   const app = createApi(
     { version: '1.2.3', service: SERVICE },
     {
@@ -175,6 +181,15 @@ export async function openApiLab(fixed?: Identity, external?: External) {
             ? store.links.findTag(repository, reference.tag)
             : (await store.links.findManifest(repository, reference.digest))?.digest,
         health: async () => [{ prefix: '', kind: 'origin', isHealthy: true, note: 'embedded' }],
+      },
+      reports: {
+        read: readReport,
+        readImage: async (_repository, digest) =>
+          digest === INDEX ? { kind: 'index' } : { kind: 'image', config: CONFIG },
+        attach: async (_repository, subject, { digest }) => {
+          attached.push(`${subject} ${digest}`);
+          return true;
+        },
       },
       imports: {
         listRepositories: async (prefix) =>
@@ -244,7 +259,7 @@ export async function openApiLab(fixed?: Identity, external?: External) {
 
   await addUser('admin', ['admin', '**']);
   return {
-    ...{ app, audit, clock, store, changes, requested, keys, tokens, hasher, authenticator },
+    ...{ app, audit, clock, store, changes, requested, attached, keys, tokens, hasher, authenticator },
     ...{ addUser, addRobot, addImage, grant, call },
     lastEntry: () => audit.entries.at(-1),
     async close() {

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
-import { type ApiLab, openApiLab, PASSWORD } from './lab.ts';
+import { digestOf } from '../contracts/store-bench.ts';
+import { cycloneDxReport } from '../scanners/reports/samples.ts';
+import { type ApiLab, CONFIG, openApiLab, PASSWORD } from './lab.ts';
 
 interface Example {
   readonly id: string;
@@ -14,6 +16,8 @@ interface Example {
   /** What the answer is of a call that names nobody or nothing there is. */
   readonly unknown?: { readonly path?: string; readonly body?: object; readonly status: number };
 }
+
+const SBOM = cycloneDxReport({ manifest: digestOf('team/app:1'), config: CONFIG });
 
 const POLICY = { name: 'p', match: ['**'], rules: { secrets: 'block' } };
 const GRANT = { role: 'reader', on: 'team/**', subject: { kind: 'user', name: 'bob' } };
@@ -135,6 +139,16 @@ const EXAMPLES: readonly Example[] = [
     ...{ id: 'image.scan', method: 'post', path: '/image/scan', status: 202, role: 'developer' },
     body: { repository: 'team/app', reference: '1' },
     unknown: { body: { repository: 'team/nothing', reference: '1' }, status: 404 },
+  },
+  {
+    ...{ id: 'scan.push', method: 'post', path: '/image/reports', status: 201, role: 'developer' },
+    body: { repository: 'team/app', reference: '1', report: JSON.stringify(SBOM) },
+    unknown: { body: { repository: 'team/nothing', reference: '1', report: '{}' }, status: 404 },
+  },
+  {
+    ...{ id: 'image.sbom', method: 'get', status: 200, role: 'auditor' },
+    path: '/image/sbom?repository=team%2Fapp&reference=1',
+    unknown: { path: '/image/sbom?repository=team%2Fapp&reference=2', status: 404 },
   },
   {
     id: 'image.import.list',
@@ -386,5 +400,5 @@ describe('an operation of the API', () => {
 
 function enoughFor({ id, role }: Example): readonly string[] {
   if (role === undefined) return ROLES;
-  return id === 'image.show' ? ENOUGH_TO_SEE_VERDICTS : (ENOUGH[role] ?? []);
+  return id === 'image.show' || id === 'image.sbom' ? ENOUGH_TO_SEE_VERDICTS : (ENOUGH[role] ?? []);
 }

@@ -132,6 +132,7 @@ async function showImage(
       version: scan.version,
       status: scan.status,
       ...(scan.reason ? { reason: scan.reason } : {}),
+      ...(scan.author ? { author: scan.author } : {}),
     })),
     findings: (facts?.findings ?? []).map(printFinding),
     verdict: printVerdict(found),
@@ -164,7 +165,7 @@ function printFinding(finding: Finding): z.infer<typeof findingShape> {
 /**
  * @throws {ApiProblem} malformed, or not there: 404 for who may ask at all.
  */
-async function requireImage(
+export async function requireImage(
   input: { readonly repository: string; readonly reference: string },
   { parts }: OperationContext,
 ): Promise<{ readonly repository: Repository; readonly digest: Digest }> {
@@ -190,6 +191,6 @@ export function requireRepository(text: string): Repository {
   return repository;
 }
 
-function imageSubject(input: z.infer<typeof imageQuery>): Subject {
+export function imageSubject(input: z.infer<typeof imageQuery>): Subject {
   return { repository: requireRepository(input.repository), reference: input.reference };
 }

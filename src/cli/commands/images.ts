@@ -60,6 +60,16 @@ export function addImageCommands(program: Command, context: CommandContext): voi
         return { value, text: `scan of ${value.digest} queued` };
       }),
     );
+  image
+    .command('sbom <image>')
+    .description('print the newest SBOM that was pushed for an image')
+    .option('--format <format>', 'cyclonedx or spdx')
+    .action((name: string, options: { format?: string }, command: Command) =>
+      withSession(command, context, async ({ client }) => {
+        const value = await client.get('/image/sbom', { ...imageOf(name), format: options.format });
+        return { value, text: String(value.document) };
+      }),
+    );
   addImportCommand(image, context);
   addDeniedCommands(image, context);
 }
@@ -73,8 +83,8 @@ function printImage(value: Record<string, unknown>): Printed {
     ...listIn(verdict, 'warnings').map(
       ({ policy, rule, text }) => `  warning of ${policy}, ${rule}: ${text}`,
     ),
-    ...listIn(value, 'scans').map(({ by, at, status, reason }) =>
-      `scan: ${by} ${status} ${at} ${reason ?? ''}`.trimEnd(),
+    ...listIn(value, 'scans').map(({ by, at, status, reason, author }) =>
+      `scan: ${by} ${status} ${at} ${author ? `pushed by ${author} ` : ''}${reason ?? ''}`.trimEnd(),
     ),
   ];
   const findings = listIn(value, 'findings');

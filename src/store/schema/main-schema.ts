@@ -1,5 +1,6 @@
 import type { Migration } from './migration.ts';
 import { POLICY_FACTS } from './policy-schema.ts';
+import { REPORTS } from './report-schema.ts';
 
 /**
  * The main tables: `dockgate.db`, or PostgreSQL. Text compares by its bytes (SQLite's `binary`, PostgreSQL's `C`), so keys come in byte order. A step
@@ -264,4 +265,5 @@ export const MAIN_MIGRATIONS: readonly Migration[] = [
   SECOND_FACTORS,
   EXTERNAL_PEOPLE,
   ENDED_SESSIONS,
+  REPORTS,
 ];

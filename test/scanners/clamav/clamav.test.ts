@@ -167,6 +167,29 @@ describe('ClamAV that cannot be trusted', function () {
     });
   }
 
+  it('is a fault when it dies in the middle, and no word on the image', async () => {
+    const server = await listen((socket) => {
+      socket.on('error', () => undefined);
+      socket.setEncoding('latin1');
+      let count = 0;
+      socket.on('data', (text: string) => {
+        if (text.includes('zVERSION')) socket.write('2: ClamAV 1.4\0');
+        if (!text.includes('zINSTREAM')) return;
+        count += 1;
+        if (count > 1) socket.destroy();
+        else socket.write('1: stream: Heuristics.Limits.Exceeded.MaxRecursion FOUND\0');
+      });
+    });
+    try {
+      const { port } = addressOf(server);
+      await assert.rejects(scanWith({ address: { host: '127.0.0.1', port } }, await buildImage()), {
+        code: 'DG_CLAMD_UNAVAILABLE',
+      });
+    } finally {
+      server.close();
+    }
+  });
+
   it('is a fault when it says nothing', async () => {
     const server = await listen((socket) => socket.on('error', () => undefined).resume());
     try {
