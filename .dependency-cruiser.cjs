@@ -22,6 +22,7 @@ const rooms = {
   cluster: ['base', 'oci', ...decisions, 'auth', 'verdicts'],
   outlets: ['base', 'audit'],
   ldap: ['base', 'auth'],
+  oidc: ['base', 'auth'],
   tls: ['base'],
   telemetry: ['base'],
   config: ['base', 'oci', 'policy'],
@@ -83,6 +84,12 @@ module.exports = {
       severity: 'error',
       from: { path: '^src/', pathNot: '^src/ldap/' },
       to: { path: 'node_modules/ldapts/' },
+    },
+    {
+      name: 'only-oidc-speaks-openid',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/oidc/' },
+      to: { path: 'node_modules/openid-client/' },
     },
     {
       name: 'only-upstream-proxies',

@@ -2,6 +2,7 @@ import express, { type ErrorRequestHandler, type Express, type Request, type Req
 import { type Identity, printJwks } from '../auth/index.ts';
 import { newId } from '../base/index.ts';
 import { createIdentify } from './identify.ts';
+import { addLoginPages } from './login/index.ts';
 import { openApiDocument } from './openapi.ts';
 import { ApiProblem, type Operation, tooMuch } from './operation.ts';
 import { allOperations } from './operations.ts';
@@ -40,7 +41,14 @@ export function createApi(options: ApiOptions, parts: ApiParts, fixed?: Identity
     await recordPublicRead('openapi', { request, response, parts });
     response.json(openApiDocument(operations, options.version));
   });
-  addTokenRoutes(app, options, parts);
+  const form = express.urlencoded({
+    extended: false,
+    limit: FORM_BODY_MAX,
+    parameterLimit: FORM_FIELDS_COUNT_MAX,
+  });
+  addTokenRoutes(app, options, { parts, form });
+  // Whoever comes over the Unix socket is known already.
+  if (!fixed) addLoginPages(app, options, { parts, form });
   addOperationRoutes(app, operations, { options, parts, fixed });
   app.use(async (request, response) => {
     const problem = problemOf(
@@ -55,13 +63,12 @@ export function createApi(options: ApiOptions, parts: ApiParts, fixed?: Identity
   return app;
 }
 
-function addTokenRoutes(app: Express, options: ApiOptions, parts: ApiParts): void {
+function addTokenRoutes(
+  app: Express,
+  options: ApiOptions,
+  { parts, form }: { readonly parts: ApiParts; readonly form: RequestHandler },
+): void {
   const tokens = createTokenHandlers(options, parts);
-  const form = express.urlencoded({
-    extended: false,
-    limit: FORM_BODY_MAX,
-    parameterLimit: FORM_FIELDS_COUNT_MAX,
-  });
   app.get('/token', tokens.get);
   app.post('/token', form, tokens.post);
 }

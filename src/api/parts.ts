@@ -8,7 +8,9 @@ import type {
   KeyRing,
   PasswordHasher,
   RefreshTokens,
+  Seal,
   SecondFactor,
+  SignInProvider,
   TokenIssuer,
 } from '../auth/index.ts';
 import type { Clock, Logger, Random } from '../base/index.ts';
@@ -24,6 +26,10 @@ export interface ApiParts {
   readonly refreshTokens: RefreshTokens;
   readonly hasher: PasswordHasher;
   readonly secondFactor: SecondFactor;
+  /** On whose pages people may sign in, in the order of their buttons. */
+  readonly providers: readonly SignInProvider[];
+  /** Seals what a browser keeps for us. */
+  readonly seal: Seal;
   /** Absent where no list is configured. */
   readonly breached?: Pick<BreachedPasswords, 'holds'> | undefined;
   readonly keys: KeyRing;
@@ -133,4 +139,6 @@ export interface ApiOptions {
   readonly version: string;
   /** `service` and `aud` of tokens. */
   readonly service: string;
+  /** Where browsers reach us, without a slash at the end. */
+  readonly publicUrl: string;
 }

@@ -46,6 +46,7 @@ import {
 import { createFetchDocument } from './fetch-document.ts';
 import { measuredVerdicts } from './measured.ts';
 import type { NodeConfig } from './node-config.ts';
+import { openProviders } from './open-providers.ts';
 import type { Paths } from './paths.ts';
 import { createRegistries } from './registries.ts';
 import { createReports } from './reports.ts';
@@ -190,6 +191,8 @@ export function createSurfaces(
     refreshTokens,
     hasher,
     secondFactor,
+    providers: openProviders(config, { clock, random }),
+    seal,
     keys,
     verdicts,
     registries: createRegistries(parts.sources),
@@ -201,7 +204,12 @@ export function createSurfaces(
   };
   return {
     gateway,
-    api: (fixed) => createApi({ version: options.version, service: config.service }, apiParts, fixed),
+    api: (fixed) =>
+      createApi(
+        { version: options.version, service: config.service, publicUrl: config.publicUrl },
+        apiParts,
+        fixed,
+      ),
     close() {
       tags.close();
       verdicts.close();

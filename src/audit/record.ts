@@ -7,6 +7,8 @@ export type Via =
   | 'robot'
   | 'personal-token'
   | 'workload'
+  | 'oidc'
+  | 'browser'
   | 'certificate'
   | 'socket';
 

@@ -33,6 +33,8 @@ const PRINCIPAL = object('Who asked, once proved.', ['kind', 'id', 'name', 'via'
       'robot',
       'personal-token',
       'workload',
+      'oidc',
+      'browser',
       'certificate',
       'socket',
     ] satisfies readonly Via[],

@@ -3,6 +3,7 @@ import { parseAuthorization } from './authorization.ts';
 import type { ClientCertificates } from './client-certificates.ts';
 import type { Directory } from './directory.ts';
 import { ANONYMOUS_IDENTITY } from './identity.ts';
+import { createProviderSignIn, type ProvedByProvider } from './provider-sign-in.ts';
 import type { RefreshTokens } from './refresh-tokens.ts';
 import type { ShownCertificate } from './shown-certificate.ts';
 import { createSignIn, type SignInParts, type SignInRequest } from './sign-in.ts';
@@ -37,12 +38,16 @@ export interface Authenticator {
   ): Promise<Authentication>;
   /** For the token endpoint's `grant_type=password`, and for sign-in forms. */
   signIn(request: SignInRequest & WithCertificate): Promise<Authentication>;
-  /** For `grant_type=refresh_token`. */
+  /** For somebody whom an OpenID provider has just proved on its own pages. */
+  signInProved(request: ProvedByProvider & WithCertificate): Promise<Authentication>;
+  /** For `grant_type=refresh_token`, and for the session of a browser. */
   refresh(
     request: {
       readonly token: string;
       readonly service: string;
       readonly source: string;
+      /** Longest time since it was issued; none unless said. */
+      readonly ageMsMax?: number;
     } & WithCertificate,
   ): Promise<Authentication>;
   close(): void;
@@ -51,6 +56,7 @@ export interface Authenticator {
 export function createAuthenticator(parts: AuthenticatorParts): Authenticator {
   const { tokens, refreshTokens, directory } = parts;
   const signIn = createSignIn(parts);
+  const signInProved = createProviderSignIn(parts);
 
   async function checkBearer(token: string): Promise<Authentication> {
     const check = await tokens.verify(token);
@@ -82,6 +88,7 @@ export function createAuthenticator(parts: AuthenticatorParts): Authenticator {
   return {
     authenticate: (request) => beside(request, () => checkHeader(request.authorization, request.source)),
     signIn: (request) => beside(request, () => signIn.signIn(request)),
+    signInProved: (request) => beside(request, () => signInProved(request)),
     refresh: (request) =>
       beside(request, async () => {
         const check = await refreshTokens.check(request);

@@ -20,6 +20,8 @@ export interface ExternalDirectory {
 export interface ExternalSignIn extends ExternalPerson {
   readonly provider: string;
   readonly name: string;
+  /** A person who is known keeps the name of the account, whatever the provider calls it now. */
+  readonly keepsName?: boolean;
   /** Of the account, should it be made now. */
   readonly newId: string;
   readonly nowMs: number;

@@ -9,6 +9,8 @@ export type IdentityVia =
   | 'robot'
   | 'personal-token'
   | 'workload'
+  | 'oidc'
+  | 'browser'
   | 'certificate'
   | 'socket';
 

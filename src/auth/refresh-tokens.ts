@@ -26,7 +26,7 @@ export interface RefreshTokensParts {
   readonly logger: Logger;
 }
 
-export type RefreshCause = 'malformed' | 'unknown' | 'secret' | 'service' | 'unused' | 'revoked';
+export type RefreshCause = 'malformed' | 'unknown' | 'secret' | 'service' | 'unused' | 'old' | 'revoked';
 
 export type RefreshCheck =
   | { readonly ok: true; readonly identity: Identity }
@@ -48,6 +48,8 @@ export interface RefreshTokens {
     readonly service: string;
     /** Where from, as `sourceOf` gives it. */
     readonly source: string;
+    /** Longest time since it was issued; none unless said. */
+    readonly ageMsMax?: number;
   }): Promise<RefreshCheck>;
 }
 
@@ -78,7 +80,7 @@ export function createRefreshTokens(options: RefreshTokensOptions, parts: Refres
       });
       return { token: printRefreshSecret(secret), tokenId: secret.id };
     },
-    async check({ token, service, source }) {
+    async check({ token, service, source, ageMsMax = Number.POSITIVE_INFINITY }) {
       const provedAtMs = clock.nowMs();
       const shown = parseRefreshSecret(token);
       if (!shown) return { ok: false, cause: 'malformed' };
@@ -88,6 +90,7 @@ export function createRefreshTokens(options: RefreshTokensOptions, parts: Refres
       if (!isSecretOf(shown.secret, kept.secretHash)) return refused('secret');
       if (kept.service !== service) return refused('service');
       if (clock.nowMs() - kept.lastUsedAtMs >= options.unusedMsMax) return refused('unused');
+      if (clock.nowMs() - kept.createdAtMs >= ageMsMax) return refused('old');
       const owner = await findOwner(kept);
       if (!owner) return refused('revoked');
       touch({ id: kept.id, lastUse: lastUseOf(kept) }, source, writes.touchRefreshToken);

@@ -8,6 +8,7 @@ import { readConfigFile } from './files.ts';
 import { type ConfigOptions, type Environment, layEnvironment, layOptions } from './layers.ts';
 import { type LdapConfig, ldapProblems, toLdap } from './ldap.ts';
 import { type OutletConfig, outletProblems, toOutlet } from './outlets.ts';
+import { type ProviderConfig, providerProblems, toProvider } from './providers.ts';
 import { type ScannersConfig, toScanners } from './scanners.ts';
 import { readAddressPort, type Settings, schema } from './schema.ts';
 import { createSecrets, exclusive, type Problem, type Secrets } from './secrets.ts';
@@ -34,6 +35,7 @@ export interface Config
   readonly upstreams: readonly UpstreamConfig[];
   readonly redis: RedisConfig | undefined;
   readonly ldap: LdapConfig | undefined;
+  readonly providers: readonly ProviderConfig[];
   readonly workloads: readonly WorkloadConfig[];
   /** Absent: no certificates are asked for. */
   readonly clientCertificates: ClientCertificatesConfig | undefined;
@@ -176,6 +178,7 @@ function refuseContradictions(tree: Tree, settings: Settings): void {
     ...outletProblems(settings.audit.outlets),
     ...settings.upstreams.flatMap((upstream, index) => upstreamProblems(settings, upstream, index)),
     ...ldapProblems(settings),
+    ...providerProblems(settings),
     ...databaseProblems(settings),
   ];
   const redis = settings.redis;
@@ -222,6 +225,9 @@ async function toConfig(
     ),
     redis: await toRedis(settings.redis, secrets),
     ldap: await toLdap(settings, secrets, directory),
+    providers: await Promise.all(
+      settings.providers.map((provider, index) => toProvider(provider, index, secrets, directory)),
+    ),
     ...(await toDatabase(settings, secrets, { directory, dataDirectory })),
     workloads: settings.workloads.map((workload) => ({
       issuer: workload.issuer,

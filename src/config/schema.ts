@@ -445,6 +445,63 @@ export const schema = section('', {
       default: '24h',
     }),
   }),
+  providers: list(
+    'OpenID providers (Keycloak, Entra ID, Okta, Google ...) on whose pages people sign in.',
+    section('An OpenID provider.', {
+      id: requiredSetting({
+        doc: 'Names it in addresses: `PUBLIC_URL/login/oidc/ID/callback` is the redirect URI to register there.',
+        ...text('a-z 0-9 -, at most 32', (value) => /^[a-z0-9][a-z0-9-]{0,31}$/.test(value)),
+      }),
+      label: optionalSetting({
+        doc: 'On its button; `id` unless given.',
+        ...text('1 to 60 characters', (value) => value !== '' && value.length <= 60),
+      }),
+      issuer: requiredSetting({
+        doc: 'Exactly as it names itself. Accounts belong to it: another issuer has other people.',
+        ...text('https://host[:port][/path]', isIssuer),
+      }),
+      clientId: requiredSetting({
+        doc: 'Of the client that was registered there for dockgate.',
+        ...text('1 to 200 printable characters', printable),
+      }),
+      clientSecret: optionalSetting({ doc: 'Its secret; a public client has none.', ...secret }),
+      clientSecretFile: fileOf('clientSecret'),
+      scopes: setting({
+        doc: 'What is asked for beside `openid`; many providers need `groups` here to say them.',
+        ...texts('1 to 200 printable characters', printable),
+        default: ['profile', 'email'],
+      }),
+      nameClaim: setting({
+        doc: 'Holds the name of a new account; of an address whose domain is in `emailDomains`, the part before @ is taken.',
+        ...text('1 to 200 printable characters', printable),
+        default: 'preferred_username',
+      }),
+      groupsClaim: setting({
+        doc: 'Holds a list of groups; whoever signs in is put into groups of the same names here, and taken out of others it was put into so.',
+        ...text('1 to 200 printable characters', printable),
+        default: 'groups',
+      }),
+      emailDomains: setting({
+        doc: 'Only people with a verified address of one of these domains may sign in. Needed where the provider lets in everybody.',
+        ...texts('domains such as corp.example', (value) => hostName(value) && !value.startsWith('*')),
+        default: [],
+      }),
+      lifetime: setting({
+        doc: 'So long after a sign-in the account, its sessions, tokens and groups count without another one.',
+        ...duration(5 * MINUTE_MS, 30 * DAY_MS),
+        default: '24h',
+      }),
+      caFile: optionalSetting({
+        doc: "Certificates (PEM) that are trusted for it in place of the system's.",
+        ...path,
+      }),
+      privateAddresses: setting({
+        doc: 'Whether it may have a private address.',
+        ...flag(),
+        default: false,
+      }),
+    }),
+  ),
   audit: section('The access log.', {
     durability: setting({
       doc: '`disk`: on stable storage before the answer leaves. `os`: power loss may lose the last records.',

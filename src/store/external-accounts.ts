@@ -23,7 +23,7 @@ export async function signInExternal(
 
 async function findKnown(
   sql: MainSql,
-  { provider, subject, name }: ExternalSignIn,
+  { provider, subject, name, keepsName }: ExternalSignIn,
 ): Promise<Account | undefined> {
   const row = await sql
     .selectFrom('external_identities')
@@ -32,7 +32,7 @@ async function findKnown(
     .where('subject', '=', subject)
     .executeTakeFirst();
   const account = row && (await findAccountById(sql, row.account_id));
-  if (account && account.name !== name) {
+  if (account && account.name !== name && keepsName !== true) {
     throw new StoreConflict('taken', `this person is ${quoted(account.name)} here: sign in by that name`);
   }
   return account;

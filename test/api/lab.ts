@@ -20,6 +20,7 @@ import {
   type Identity,
   newRobotSecret,
   openKeyRing,
+  type SignInProvider,
 } from '../../src/auth/index.ts';
 import {
   createLocalChanges,
@@ -79,7 +80,11 @@ const INDEX = digestOf('team/app:list');
 const MIRRORED = new Map<string, Repository>([['plain', repositoryOf('team/app')]]);
 
 /** The API over the real store, the real auth room and real verdicts; only the log and the registries are doubles. */
-export async function openApiLab(fixed?: Identity, external?: External) {
+export async function openApiLab(
+  fixed?: Identity,
+  external?: External,
+  providers: readonly SignInProvider[] = [],
+) {
   const folder = mkdtempSync(join(tmpdir(), 'dockgate-api-'));
   const clock = createManualClock();
   const random = systemRandom;
@@ -147,7 +152,7 @@ export async function openApiLab(fixed?: Identity, external?: External) {
   const audit = createMemoryAudit();
   const attached: string[] = [];
   const app = createApi(
-    { version: '1.2.3', service: SERVICE },
+    { version: '1.2.3', service: SERVICE, publicUrl: 'https://reg.example:8443' },
     {
       ...{
         authenticator,
@@ -156,6 +161,8 @@ export async function openApiLab(fixed?: Identity, external?: External) {
         refreshTokens,
         hasher,
         secondFactor,
+        providers,
+        seal,
         keys,
         accounts,
         verdicts,

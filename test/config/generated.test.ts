@@ -21,6 +21,8 @@ describe('what is printed from the schema', () => {
     const value = parse(uncommented.slice(uncommented.indexOf('listen:')));
     for (const upstream of value.upstreams) upstream.url = 'http://127.0.0.1:5000';
     for (const workload of value.workloads) workload.issuer = 'https://ci.test';
+    const provider = { id: 'corp', issuer: 'https://sso.test', clientId: 'dockgate' };
+    for (const one of value.providers) Object.assign(one, provider);
     for (const limited of value.limits.repositories) limited.on = 'team/**';
     const filled = { name: 'siem', kind: 'http', url: 'http://127.0.0.1:5000' };
     for (const outlet of value.audit.outlets) Object.assign(outlet, filled);
