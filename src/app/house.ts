@@ -31,7 +31,7 @@ import { createScanRunner, type ScanRequests, type ScanRunner } from '../verdict
 import { attemptOptions } from './attempt-options.ts';
 import { ensureFirstAdmin, type FirstAdmin, forgetPasswordOnChange } from './first-admin.ts';
 import { keepHouse } from './keep-house.ts';
-import { createLogKeeper, measureLag, openLogOutlets } from './log-keeper.ts';
+import { createLogKeeper, measureLag, openLogOutlets, openLogWitnesses } from './log-keeper.ts';
 import { measuredAudit, measuredScanner } from './measured.ts';
 import { hostsOf } from './names.ts';
 import type { NodeConfig } from './node-config.ts';
@@ -106,7 +106,10 @@ export async function openHouse(
   const keeperParts = { ...base, sequencer, store };
   outlets = isServer ? await openLogOutlets({ config, paths }, keeperParts) : undefined;
   closing.defer(async () => outlets?.close());
-  const log = createLogKeeper(keeperParts, outlets);
+  const witnesses = isServer ? openLogWitnesses({ config, paths }, keeperParts) : undefined;
+  closing.defer(async () => witnesses?.close());
+  const senders = [outlets, witnesses].filter((one) => one !== undefined);
+  const log = createLogKeeper(keeperParts, senders);
 
   const content = await openContent({ directory: paths.content }, base);
   const sources = openSources(config, paths, {

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import type { LogKeeper, LogState } from '../api/index.ts';
-import { readRecordsBetween, type Sequencer } from '../audit/index.ts';
+import { printAddCheckpoint, readHeadNote, readRecordsBetween, type Sequencer } from '../audit/index.ts';
 import type { Clock, Logger, Random } from '../base/index.ts';
-import { type Outlets, openOutlets } from '../outlets/index.ts';
+import { type HeadNote, type Outlets, openOutlets, openWitnesses, type Witnesses } from '../outlets/index.ts';
 import type { StoreWrites } from '../store/index.ts';
 import type { Metrics } from '../telemetry/index.ts';
 import type { NodeConfig } from './node-config.ts';
@@ -29,12 +29,33 @@ export function openLogOutlets(
   return openOutlets(options, { ...parts, source });
 }
 
+/** Sends checkpoints of the log to the places of the configuration; only a server does. */
+export function openLogWitnesses(
+  { config, paths }: { readonly config: NodeConfig; readonly paths: Paths },
+  parts: KeeperParts,
+): Witnesses {
+  const source = {
+    async newest() {
+      const head = await readHeadNote(paths.audit);
+      return head && { note: head.note, origin: head.checkpoint.origin, size: head.checkpoint.size };
+    },
+    printAddCheckpoint: ({ note, size }: HeadNote, oldSize: number) =>
+      printAddCheckpoint(paths.audit, { note, size }, oldSize),
+  };
+  const options = { directory: join(paths.audit, 'witnesses'), witnesses: config.audit.witnesses };
+  return openWitnesses(options, { ...parts, source });
+}
+
 /** What there is to say of the log beside its records: how far index and outlets are behind it. */
-export function createLogKeeper({ sequencer, store }: KeeperParts, outlets: Outlets | undefined): LogKeeper {
+export function createLogKeeper(
+  { sequencer, store }: KeeperParts,
+  senders: readonly Pick<Outlets, 'states'>[],
+): LogKeeper {
   return {
     async state(): Promise<LogState> {
       const { nextIndex } = await store.recordIndex.state();
-      const outletStates = (outlets?.states() ?? []).map(({ lastSentAtMs, ...state }) => ({
+      const states = senders.flatMap((sender) => sender.states());
+      const outletStates = states.map(({ lastSentAtMs, ...state }) => ({
         ...state,
         ...(lastSentAtMs === undefined ? {} : { lastSentAt: new Date(lastSentAtMs).toISOString() }),
       }));

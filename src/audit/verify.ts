@@ -14,6 +14,7 @@ import {
   readLogFile,
 } from './log-files.ts';
 import { parseVerifierKey, type Verifier } from './note.ts';
+import { notesIn } from './notes-in.ts';
 import { consistencyPath, isContinuation } from './paths.ts';
 import { openPositions } from './positions.ts';
 import { type Pruned, readPruned } from './pruned.ts';
@@ -28,7 +29,7 @@ export interface VerifyOptions {
   readonly directory: string;
   /** The log's verifier key (`log/key.pub`), from a place that the log's owner cannot write to. */
   readonly publicKey: string;
-  /** A checkpoint that was kept elsewhere: the log must be this one or a continuation of it. */
+  /** Checkpoints that were kept elsewhere, one or many: the log must continue each of them. */
   readonly against?: string;
   /**
    * A checkpoint up to which this log was verified before: records below it are not read again, only that the log
@@ -87,20 +88,24 @@ export async function verifyLog(options: VerifyOptions): Promise<VerifyReport> {
   const opened = await openNewest(log, keys.newest);
   if ('damage' in opened) return broken(verifier.name, opened.damage);
   const { checkpoint } = opened;
-  const nothing = { checkpoint, against: undefined, since: undefined, segments, keys, pruned };
+  const nothing = { checkpoint, against: [], since: undefined, segments, keys, pruned };
   const rollBack = findRollBack(checkpoint, Math.max(knownSize, pruned.size));
   if (rollBack !== undefined) return report(nothing, rollBack);
-  const against = openOlder(options.against, keys, checkpoint);
-  if ('damage' in against) return report(nothing, against.damage);
-  const since = openOlder(options.since, keys, checkpoint);
-  if ('damage' in since) return report(nothing, since.damage);
-  return verifyRecords(options, { ...nothing, against: against.checkpoint, since: since.checkpoint });
+  const against: Checkpoint[] = [];
+  for (const note of options.against === undefined ? [] : notesIn(options.against)) {
+    const older = openOlder(note, keys, checkpoint);
+    if ('damage' in older) return report(nothing, older.damage);
+    against.push(older.checkpoint);
+  }
+  const since = options.since === undefined ? undefined : openOlder(options.since, keys, checkpoint);
+  if (since !== undefined && 'damage' in since) return report(nothing, since.damage);
+  return verifyRecords(options, { ...nothing, against, since: since?.checkpoint });
 }
 
 /** What the records are checked against. */
 interface Known {
   readonly checkpoint: Checkpoint;
-  readonly against: Checkpoint | undefined;
+  readonly against: readonly Checkpoint[];
   readonly since: Checkpoint | undefined;
   readonly segments: ReadonlyMap<string, readonly Segment[]>;
   readonly keys: KeyChain;
@@ -149,13 +154,21 @@ async function findOtherHistory(
   { checkpoint, against, since, keys }: Known,
 ): Promise<Damage | undefined> {
   const subtrees = openSubtrees(log, checkpoint.size);
-  for (const older of [since, against, ...keys.rotations.map((rotation) => rotation.checkpoint)]) {
-    if (older === undefined) continue;
-    if (await continues(subtrees, older, checkpoint)) continue;
-    const message = `the first ${older.size} records are not those of the checkpoint to compare with: another history`;
-    return { kind: 'older-copy', message, index: 0 };
+  const all = [...against, ...keys.rotations.map((rotation) => rotation.checkpoint)];
+  const olders = (since === undefined ? all : [since, ...all]).sort((a, b) => a.size - b.size);
+  // The records below one that it continues are as they were: what was changed comes after them.
+  let sound = 0;
+  for (const older of olders) {
+    if (await continues(subtrees, older, checkpoint)) sound = older.size;
+    else return otherHistory(sound, older.size);
   }
   return undefined;
+}
+
+function otherHistory(from: number, to: number): Damage {
+  const which = from === 0 ? `the first ${to} records` : `records ${from} to ${to - 1}`;
+  const message = `${which} are not those of the checkpoint to compare with: another history`;
+  return { kind: 'older-copy', message, index: from };
 }
 
 /** Damage when no record tells of what is gone: a note alone may have been signed in the dark. */
@@ -209,11 +222,10 @@ function findRollBack(newest: Checkpoint, knownSize: number): Damage | undefined
   return { kind: 'older-copy', message, index: newest.size };
 }
 
-type Older = { readonly checkpoint: Checkpoint | undefined } | { readonly damage: Damage };
+type Older = { readonly checkpoint: Checkpoint } | { readonly damage: Damage };
 
 /** A checkpoint that was kept elsewhere, which the log must not be older than. */
-function openOlder(text: string | undefined, keys: KeyChain, newest: Checkpoint): Older {
-  if (text === undefined) return { checkpoint: undefined };
+function openOlder(text: string, keys: KeyChain, newest: Checkpoint): Older {
   const checkpoint = openKnown(text, keys);
   if (checkpoint === undefined) {
     const message = `the checkpoint to compare with is not one that ${newest.origin} signed`;

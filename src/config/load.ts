@@ -14,6 +14,7 @@ import { readAddressPort, type Settings, schema } from './schema.ts';
 import { createSecrets, exclusive, type Problem, type Secrets } from './secrets.ts';
 import { printPath, readPath, Tree } from './tree.ts';
 import { toUpstream, type UpstreamConfig, upstreamProblems } from './upstreams.ts';
+import { toWitness, type WitnessConfig, witnessProblems } from './witnesses.ts';
 import { readYaml } from './yaml-file.ts';
 
 /** The configuration after every check: paths absolute, secrets read, defaults filled in. */
@@ -50,6 +51,7 @@ export interface Config
     readonly waitMsMax: number;
     readonly retention: { readonly ageMs: number | undefined; readonly bytesMax: number | undefined };
     readonly outlets: readonly OutletConfig[];
+    readonly witnesses: readonly WitnessConfig[];
   };
   readonly scanners: ScannersConfig;
   readonly limits: LimitsConfig;
@@ -176,6 +178,7 @@ function refuseContradictions(tree: Tree, settings: Settings): void {
     ...exclusive(settings, [], 'adminPassword'),
     ...exclusive(settings.redis, ['redis'], 'password'),
     ...outletProblems(settings.audit.outlets),
+    ...witnessProblems(settings.audit.witnesses),
     ...settings.upstreams.flatMap((upstream, index) => upstreamProblems(settings, upstream, index)),
     ...ldapProblems(settings),
     ...providerProblems(settings),
@@ -252,6 +255,9 @@ async function toConfig(
       outlets: await Promise.all(
         audit.outlets.map((outlet, index) => toOutlet(outlet, index, secrets, directory)),
       ),
+      witnesses: await Promise.all(
+        audit.witnesses.map((witness, index) => toWitness(witness, index, secrets, directory)),
+      ),
     },
     scanners: toScanners(settings.scanners),
     limits: toLimits(settings.limits),
@@ -260,7 +266,11 @@ async function toConfig(
   };
 }
 
-function toAudit({ durability, wait, retention }: Settings['audit']): Omit<Config['audit'], 'outlets'> {
+function toAudit({
+  durability,
+  wait,
+  retention,
+}: Settings['audit']): Omit<Config['audit'], 'outlets' | 'witnesses'> {
   const { days, bytes } = retention;
   return {
     durability,

@@ -87,9 +87,7 @@ export async function toOutlet(
       ? {}
       : { ca: await readCertificates(resolve(directory, caFile), secrets.where([...path, 'caFile'])) };
   if (kind === 'syslog') {
-    const { protocol, hostname, port } = new URL(outlet.url);
-    const host = hostname.replace(/^\[|\]$/g, '');
-    return { name, kind, protocol: readProtocol(protocol), host, port: Number(port), format, ...ca };
+    return { name, kind, format, ...readSyslogUrl(outlet.url), ...ca };
   }
   const authorization = await secrets.read(outlet, path, 'authorization');
   const post: Post = { url: outlet.url, ...(authorization === undefined ? {} : { authorization }), ...ca };
@@ -97,6 +95,16 @@ export async function toOutlet(
   if (kind === 'elasticsearch') return { name, kind, index: outlet.index, ...post };
   const secret = await secrets.read(outlet, path, 'secret');
   return { name, kind, format, ...post, ...(secret === undefined ? {} : { secret }) };
+}
+
+/** `tls://host:port` in its parts. */
+export function readSyslogUrl(url: string): {
+  readonly protocol: 'udp' | 'tcp' | 'tls';
+  readonly host: string;
+  readonly port: number;
+} {
+  const { protocol, hostname, port } = new URL(url);
+  return { protocol: readProtocol(protocol), host: hostname.replace(/^\[|\]$/g, ''), port: Number(port) };
 }
 
 function readProtocol(scheme: string): 'udp' | 'tcp' | 'tls' {

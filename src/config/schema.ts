@@ -196,6 +196,65 @@ const outlet = section(
   },
 );
 
+const witness = section(
+  'A place that keeps checkpoints of the access log: with them a rewritten log is found, whoever holds its key.',
+  {
+    name: requiredSetting({
+      doc: 'Names it in `dockgate status`.',
+      ...text('a-z 0-9 . _ -, at most 63', (value) => /^[a-z0-9][a-z0-9._-]{0,62}$/.test(value)),
+    }),
+    kind: requiredSetting({
+      doc: '`file` appends to a file, `http` posts JSON, `tlog-witness` asks a C2SP witness to cosign, `s3` puts objects, `syslog` is RFC 5424.',
+      ...oneOf('file', 'http', 'tlog-witness', 's3', 'syslog'),
+    }),
+    every: setting({
+      doc: 'How often, where the log has grown.',
+      ...duration(SECOND_MS, DAY_MS),
+      default: '1m',
+    }),
+    path: optionalSetting({
+      doc: 'Of file: it is only ever appended to, so it may be append-only or on another machine.',
+      ...path,
+    }),
+    url: optionalSetting({
+      doc: 'As of an outlet; of tlog-witness its submission prefix, of s3 the bucket with a prefix: https://s3.corp/bucket/prefix.',
+      ...text(
+        'udp://, tcp:// or tls://host:port, or http(s)://host[:port][/path], without password',
+        (value) => isServerUrl(value, ['udp:', 'tcp:', 'tls:', 'http:', 'https:']),
+      ),
+    }),
+    publicKey: optionalSetting({
+      doc: "Of tlog-witness: the witness's key, `name+id+base64` with an Ed25519 cosigner key.",
+      ...text('name+01234567+base64', (value) => /^[^\s+]+\+[0-9a-f]{8}\+[A-Za-z0-9+/]{44}$/.test(value)),
+    }),
+    region: setting({
+      doc: 'Of s3: the region that signatures are for.',
+      ...text('a-z 0-9 -', (value) => /^[a-z0-9-]{1,63}$/.test(value)),
+      default: 'us-east-1',
+    }),
+    accessKeyId: optionalSetting({
+      doc: 'Of s3: the key, which needs `s3:PutObject` and nothing else.',
+      ...text('letters, digits and _', (value) => /^\w{3,128}$/.test(value)),
+    }),
+    secretAccessKey: optionalSetting({ doc: 'Of s3: goes with `accessKeyId`.', ...secret }),
+    secretAccessKeyFile: fileOf('secretAccessKey'),
+    secret: optionalSetting({
+      doc: 'Of http: signs each body with HMAC-SHA256 as Standard Webhooks does.',
+      ...secret,
+    }),
+    secretFile: fileOf('secret'),
+    authorization: optionalSetting({
+      doc: 'Of http and tlog-witness: the Authorization header.',
+      ...secret,
+    }),
+    authorizationFile: fileOf('authorization'),
+    caFile: optionalSetting({
+      doc: "Certificates (PEM) that are trusted for it in place of the system's.",
+      ...path,
+    }),
+  },
+);
+
 /**
  * Every key of the configuration: what it means, what it accepts, its default. The reference page, the example file
  * and `config explain` are printed from here.
@@ -525,6 +584,10 @@ export const schema = section('', {
       }),
     }),
     outlets: list('Where the log is sent to as it grows.', outlet),
+    witnesses: list(
+      'Where checkpoints of the log are sent to, out of reach of who runs the server.',
+      witness,
+    ),
   }),
   scanners: section('What looks into images.', {
     inspector: section('The built-in scanner for secrets and misconfiguration.', {

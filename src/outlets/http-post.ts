@@ -12,9 +12,31 @@ export interface PostTarget {
   readonly ca?: string;
 }
 
+/** A receiver answered, and not with 2xx. */
+export class NotTaken extends Error {
+  override readonly name = 'NotTaken';
+  readonly status: number;
+  readonly body: string;
+
+  constructor(host: string, status: number, body: string) {
+    super(`${host} answered ${status}`);
+    this.status = status;
+    this.body = body;
+  }
+}
+
 export interface Poster {
-  /** @returns the body of the answer. @throws {Error} no answer, or one that is not 2xx; a redirect is not followed. */
-  post(body: string, headers: Readonly<Record<string, string>>, signal: AbortSignal): Promise<string>;
+  /**
+   * @param way another method, or another URL of the same receiver.
+   * @returns the body of the answer.
+   * @throws {NotTaken} one that is not 2xx; a redirect is not followed. @throws {Error} no answer.
+   */
+  post(
+    body: string,
+    headers: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+    way?: { readonly method?: 'POST' | 'PUT'; readonly url?: string },
+  ): Promise<string>;
   close(): Promise<void>;
 }
 
@@ -25,9 +47,9 @@ export function createPoster({ url, authorization, ca }: PostTarget): Poster {
     connections: 1,
   });
   return {
-    async post(body, headers, signal) {
-      const answer = await request(url, {
-        method: 'POST',
+    async post(body, headers, signal, way = {}) {
+      const answer = await request(way.url ?? url, {
+        method: way.method ?? 'POST',
         dispatcher: agent,
         signal,
         headers: { ...headers, ...(authorization === undefined ? {} : { authorization }) },
@@ -35,7 +57,7 @@ export function createPoster({ url, authorization, ca }: PostTarget): Poster {
       });
       const text = await readUpTo(answer.body, ANSWER_BYTES_MAX);
       if (answer.statusCode >= 200 && answer.statusCode < 300) return text;
-      throw new Error(`${new URL(url).host} answered ${answer.statusCode}`);
+      throw new NotTaken(new URL(url).host, answer.statusCode, text);
     },
     close: () => agent.destroy(),
   };

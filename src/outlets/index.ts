@@ -5,5 +5,8 @@
 export type { OutletFormat } from './format.ts';
 export type { OutletOptions, Outlets } from './open-outlets.ts';
 export { openOutlets } from './open-outlets.ts';
+export type { WitnessConfig, Witnesses } from './open-witnesses.ts';
+export { openWitnesses } from './open-witnesses.ts';
 export type { OutletRecord, RecordSource } from './ports.ts';
 export type { OutletState } from './pump.ts';
+export type { HeadNote } from './witness.ts';

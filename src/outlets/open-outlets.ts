@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { type Clock, type Logger, type Random, SECOND_MS } from '../base/index.ts';
 import { createCursorFile } from './cursor-file.ts';
 import { createElasticsearchReceiver, type ElasticsearchOptions } from './elasticsearch.ts';
+import type { OutletFormat } from './format.ts';
 import { createHttpReceiver, type HttpOutletOptions } from './http.ts';
 import type { PostTarget } from './http-post.ts';
 import { createOtlpReceiver } from './otlp.ts';
@@ -12,7 +13,7 @@ import { createSyslogReceiver, type SyslogOptions } from './syslog.ts';
 
 /** One outlet of the configuration. */
 export type OutletOptions = { readonly name: string } & (
-  | ({ readonly kind: 'syslog' } & SyslogOptions)
+  | ({ readonly kind: 'syslog'; readonly format: OutletFormat } & SyslogOptions)
   | ({ readonly kind: 'http' } & HttpOutletOptions)
   | ({ readonly kind: 'otlp' } & PostTarget)
   | ({ readonly kind: 'elasticsearch' } & ElasticsearchOptions)

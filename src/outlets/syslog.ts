@@ -10,54 +10,69 @@ export interface SyslogOptions {
   readonly protocol: 'udp' | 'tcp' | 'tls';
   readonly host: string;
   readonly port: number;
-  readonly format: OutletFormat;
   /** PEM of the CA to trust in place of the system's; for `tls`. */
   readonly ca?: string;
 }
 
+/** Sends messages of RFC 5424, printable ASCII. */
+export interface SyslogSender {
+  /** @throws {Error} they are not sent, or nobody knows. */
+  send(messages: readonly string[], signal: AbortSignal): Promise<void>;
+  close(): Promise<void>;
+}
+
 /** Syslog has no answers, whatever carries it: what was sent last may not have arrived. */
-export function createSyslogReceiver(options: SyslogOptions): Receiver {
+export function createSyslogReceiver(options: SyslogOptions & { readonly format: OutletFormat }): Receiver {
+  const sender = createSyslogSender(options);
+  return {
+    isConfirmed: false,
+    async send(records, signal) {
+      await sender.send(
+        records.map((record) => printSyslog(record, options.format)),
+        signal,
+      );
+      return undefined;
+    },
+    close: sender.close,
+  };
+}
+
+export function createSyslogSender(options: SyslogOptions): SyslogSender {
   return options.protocol === 'udp' ? overUdp(options) : overStream(options);
 }
 
 /** One message a datagram (RFC 5426). */
-function overUdp({ host, port, format }: SyslogOptions): Receiver {
+function overUdp({ host, port }: SyslogOptions): SyslogSender {
   const socket = createSocket(isIPv6(host) ? 'udp6' : 'udp4');
   socket.unref();
   // An error of a datagram sent before comes here; sending reports its own.
   socket.on('error', () => {});
   return {
-    isConfirmed: false,
-    async send(records) {
-      for (const record of records) {
-        const message = Buffer.from(printSyslog(record, format), 'latin1');
+    async send(messages) {
+      for (const message of messages) {
         await new Promise<void>((resolve, reject) => {
-          socket.send(message, port, host, (error) => (error ? reject(error) : resolve()));
+          socket.send(Buffer.from(message, 'latin1'), port, host, (error) =>
+            error ? reject(error) : resolve(),
+          );
         });
       }
-      return undefined;
     },
     close: async () => void socket.close(),
   };
 }
 
 /** Octet counting (RFC 6587, 3.4.1; RFC 5425, 4.3): the length, a space, the message. */
-function overStream(options: SyslogOptions): Receiver {
+function overStream(options: SyslogOptions): SyslogSender {
   let socket: Socket | undefined;
   return {
-    isConfirmed: false,
-    async send(records, signal) {
+    async send(messages, signal) {
       if (socket?.destroyed) {
         socket = undefined;
         throw new Error('the connection was lost; what was sent last may not have arrived');
       }
       socket ??= await open(options, signal);
-      const frames = records.map((record) => {
-        const message = printSyslog(record, options.format);
-        return `${message.length} ${message}`;
-      });
+      const frames = messages.map((message) => `${message.length} ${message}`);
       await write(socket, frames.join(''), signal);
-      return undefined;
     },
     close: async () => void socket?.destroy(),
   };

@@ -37,11 +37,12 @@ export interface BuiltLog {
   end(): Promise<void>;
 }
 
-export async function buildLog(node = 'n1'): Promise<BuiltLog> {
+/** @param known who signs; default: a new key. */
+export async function buildLog(node = 'n1', known?: Signer): Promise<BuiltLog> {
   const directory = await mkdtemp(join(tmpdir(), 'dockgate-built-'));
   const log = logDirectory(directory);
   const key = createLogKey(generateKeyPairSync('ed25519').privateKey);
-  const signer: Signer = { name: `dockgate/${node}`, ...key };
+  const signer: Signer = known ?? { name: `dockgate/${node}`, ...key };
   const publicKey = printVerifierKey(signer.name, signer.publicKey);
   const checkpoints = new Map<number, string>();
   let head: LogHead = { tree: createTree(), lines: [] };

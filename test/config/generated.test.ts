@@ -26,6 +26,7 @@ describe('what is printed from the schema', () => {
     for (const limited of value.limits.repositories) limited.on = 'team/**';
     const filled = { name: 'siem', kind: 'http', url: 'http://127.0.0.1:5000' };
     for (const outlet of value.audit.outlets) Object.assign(outlet, filled);
+    for (const witness of value.audit.witnesses) Object.assign(witness, filled);
     const result = schema.safeParse(value);
     assert.deepEqual(result.error?.issues ?? [], []);
   });

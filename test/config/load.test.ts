@@ -53,6 +53,7 @@ describe('the configuration', () => {
       durability: 'disk',
       waitMsMax: 5000,
       outlets: [],
+      witnesses: [],
       retention: { ageMs: undefined, bytesMax: undefined },
     });
     assert.equal(config.unmatched, 'block');

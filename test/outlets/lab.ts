@@ -39,7 +39,12 @@ export function createMemoryCursor(): Cursor & { saved(): number } {
 export interface HttpLab {
   readonly url: string;
   /** In the order in which they came. */
-  readonly requests: { readonly headers: IncomingMessage['headers']; readonly body: string }[];
+  readonly requests: {
+    readonly method: string;
+    readonly url: string;
+    readonly headers: IncomingMessage['headers'];
+    readonly body: string;
+  }[];
   close(): Promise<void>;
 }
 
@@ -53,7 +58,8 @@ export async function startHttp(
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {
       const body = Buffer.concat(chunks).toString('utf8');
-      requests.push({ headers: request.headers, body });
+      const { method = '', url = '', headers } = request;
+      requests.push({ method, url, headers, body });
       answer({ body, count: requests.length }, response);
     });
   });

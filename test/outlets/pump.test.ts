@@ -139,7 +139,9 @@ describe('an outlet', function () {
     await until(() => pump.state().next === 2, 'it is delivered');
     await pump.close();
     await http.close();
-    const [{ headers, body } = { headers: {}, body: '' }] = http.requests;
+    const [request] = http.requests;
+    assert.ok(request !== undefined);
+    const { headers, body } = request;
     const signed = `${headers['webhook-id']}.${headers['webhook-timestamp']}.${body}`;
     assert.equal(
       headers['webhook-signature'],

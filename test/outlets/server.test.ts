@@ -23,7 +23,11 @@ describe('outlets of a running server', function () {
     let isTaking = true;
     const http = await startHttp((_request, response) => response.writeHead(isTaking ? 200 : 500).end());
     const taken: number[] = [];
-    const config = `audit: { outlets: [{ name: siem, kind: http, url: "${http.url}/in", secret: shared }] }\n`;
+    const away = await mkdtemp(join(tmpdir(), 'dockgate-away-'));
+    const kept = join(away, 'checkpoints');
+    const siem = `{ name: siem, kind: http, url: "${http.url}/in", secret: shared }`;
+    const far = `{ name: far, kind: file, path: "${kept}", every: 1s }`;
+    const config = `audit: { outlets: [${siem}], witnesses: [${far}] }\n`;
     server = await startDockgate({ config });
     const taking = () => {
       taken.length = 0;
@@ -61,6 +65,11 @@ describe('outlets of a running server', function () {
     const metrics = await fetch(`http://127.0.0.1:${server.opsPort}/metrics`).then((answer) => answer.text());
     assert.match(metrics, /^dockgate_audit_outlet_lag_records\b.* \d+$/m);
     assert.match(metrics, /^dockgate_audit_index_lag_records\b.* \d+$/m);
+    // What was sent while all that went on is a history that the log continues.
+    await until(async () => /far +file +healthy/.test(await again.run(['status'])), 'the witness is there');
+    assert.match(await server.run(['audit', 'verify', '--against', kept]), /it continues the checkpoints in/);
+    assert.ok((await readFile(kept, 'utf8')).split('dockgate/').length > 2, 'more than one');
+    await rm(away, { recursive: true });
     await http.close();
   });
 

@@ -16,7 +16,10 @@ export function addVerifyCommand(audit: Command, context: CommandContext): void 
     .description(
       'check every record, tile and checkpoint; exit code 1 and the first bad record on any damage',
     )
-    .option('--against <file>', 'a checkpoint that was kept elsewhere: finds an older copy put back')
+    .option(
+      '--against <file>',
+      'checkpoints that were kept elsewhere, one or many: finds an older copy put back and a history written anew',
+    )
     .option('--since <file>', 'a checkpoint of an earlier verification: reads the records after it only')
     .option('--threads <count>', 'how many threads verify; default: one a core')
     .option(
@@ -62,7 +65,7 @@ function printReport(report: VerifyReport, options: VerifyOptions): string[] {
     `${waiting} durable and waiting for the next one`;
   // What was believed, so that nobody takes the weaker proof for the stronger one.
   const notes = [
-    ...(options.against === undefined ? [] : [`it continues the checkpoint in ${options.against}`]),
+    ...(options.against === undefined ? [] : [`it continues the checkpoints in ${options.against}`]),
     ...(options.since === undefined
       ? []
       : [
