@@ -1479,6 +1479,41 @@ export const GUARDS: readonly Guard[] = [
     with: '...(isLookedAt || true ? {} :',
     tests: ['test/scanners/reports/read-report.test.ts'],
   },
+  {
+    guard: "a scan's token pulls, and does nothing else",
+    file: 'src/auth/directory.ts',
+    replace: "if (identity.onlyImage !== undefined && action !== 'pull')",
+    with: "if (identity.onlyImage === '' && action !== 'pull')",
+    tests: ['test/scanners/harbor/pull.test.ts'],
+  },
+  {
+    guard: "a scan's token pulls the manifest of its image alone",
+    file: 'src/gateway/pull-manifest.ts',
+    replace: 'return identity.onlyImage !== undefined && identity.onlyImage !== digest;',
+    with: "return identity.onlyImage !== undefined && digest === identity.onlyImage.concat('!');",
+    tests: ['test/scanners/harbor/pull.test.ts'],
+  },
+  {
+    guard: "a scan's token pulls the blobs of its image alone",
+    file: 'src/gateway/pull-blob.ts',
+    replace: 'if (!naming.includes(image)) {',
+    with: 'if (naming.length === 0) {',
+    tests: ['test/scanners/harbor/pull.test.ts'],
+  },
+  {
+    guard: 'Harbor API: a report on another image is none',
+    file: 'src/scanners/harbor/harbor-scanner.ts',
+    replace: 'if (about !== undefined && about !== this.#target.digest) {',
+    with: "if (about === '') {",
+    tests: ['test/scanners/harbor/harbor-scanner.test.ts'],
+  },
+  {
+    guard: 'Harbor API: an answer has a size',
+    file: 'src/scanners/harbor/http.ts',
+    replace: 'if (bytes > bytesMax)',
+    with: 'if (bytes < 0)',
+    tests: ['test/scanners/harbor/harbor-scanner.test.ts'],
+  },
   // API
   {
     guard: 'W-01: a page of another site changes nothing',

@@ -43,6 +43,7 @@ import { openSources } from './open-sources.ts';
 import { type Paths, pathsOf } from './paths.ts';
 import { probeUpstreams } from './probe-upstreams.ts';
 import { createScanContent } from './scan-content.ts';
+import { createScanTokens, type ScanTokens } from './scan-tokens.ts';
 import { ensureSharedKey, makePrivateDirectory, readSharedKey } from './shared-keys.ts';
 import { ensurePolicies } from './shipped-policies.ts';
 import { storeOptions } from './store-options.ts';
@@ -119,7 +120,8 @@ export async function openHouse(
     linkWrites: store.links,
   });
   closing.defer(async () => void (await Promise.all(sources.all.map(({ source }) => source.close()))));
-  const runner = openRunner(config, { ...base, metrics, store, content, sources });
+  const scanTokens = createScanTokens();
+  const runner = openRunner(config, { ...base, metrics, store, content, sources, scanTokens });
   closing.defer(runner.close);
 
   const attempts = createAttempts(attemptOptions(config), base);
@@ -169,6 +171,7 @@ export async function openHouse(
     },
   );
   closing.defer(() => surfaces.close());
+  scanTokens.connect({ tokens: surfaces.tokens, accounts: store.accounts });
   if (isServer) {
     runner.runner.start();
     measureLag(metrics, log);
@@ -254,6 +257,7 @@ function openRunner(
     Pick<Parameters<typeof createScanContent>[0], 'content' | 'sources'> & {
       readonly store: StoreWrites;
       readonly metrics: Metrics;
+      readonly scanTokens: ScanTokens;
     },
 ): { readonly runner: ScanRunner; readonly close: () => Promise<void> } {
   const { store, content, sources } = parts;

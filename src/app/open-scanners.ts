@@ -1,23 +1,39 @@
 import type { Clock, Logger } from '../base/index.ts';
-import { createClamav, createInspector } from '../scanners/index.ts';
+import { createClamav, createHarborScanner, createInspector } from '../scanners/index.ts';
 import type { Scanner } from '../verdicts/index.ts';
 import type { NodeConfig } from './node-config.ts';
+import type { ScanTokens } from './scan-tokens.ts';
 
-/** Names of the scanners that run in the housekeeping process. */
-export function scannerNames({ scanners: { inspector, clamav } }: NodeConfig): readonly string[] {
-  return [...(inspector.isEnabled ? ['inspector'] : []), ...(clamav ? ['clamav'] : [])];
+/** Names of the scanners that the housekeeping process runs or asks. */
+export function scannerNames({ scanners }: NodeConfig): readonly string[] {
+  const { inspector, clamav, adapters } = scanners;
+  return [
+    ...(inspector.isEnabled ? ['inspector'] : []),
+    ...(clamav ? ['clamav'] : []),
+    ...adapters.map(({ name }) => name),
+  ];
 }
 
-/** The scanners that run here, the quickest first. */
+/** All scanners, the quickest first. */
 export function openScanners(
-  { scanners: { inspector, clamav } }: NodeConfig,
-  parts: { readonly clock: Clock; readonly logger: Logger },
+  { scanners: { inspector, clamav, adapters }, publicUrl }: NodeConfig,
+  parts: { readonly clock: Clock; readonly logger: Logger; readonly scanTokens: ScanTokens },
 ): { readonly all: readonly Scanner[]; readonly close: () => Promise<void> } {
   const { compressedBytesMax, plainBytesMax, blobMsMax } = inspector;
   const limits = { compressedBytesMax, plainBytesMax, blobMsMax };
-  const opened = inspector.isEnabled ? createInspector({ limits }, parts) : undefined;
+  const opened = inspector.isEnabled ? [createInspector({ limits }, parts)] : [];
+  const behind = adapters.map(({ robot, ...adapter }) =>
+    createHarborScanner(
+      { ...adapter, registryUrl: publicUrl },
+      {
+        ...parts,
+        authorizationFor: (repository, digest) =>
+          parts.scanTokens.authorizationFor(robot, repository, digest),
+      },
+    ),
+  );
   return {
-    all: [...(opened ? [opened] : []), ...(clamav ? [createClamav({ ...clamav, limits }, parts)] : [])],
-    close: async () => opened?.close(),
+    all: [...opened, ...(clamav ? [createClamav({ ...clamav, limits }, parts)] : []), ...behind],
+    close: async () => void (await Promise.all([...opened, ...behind].map((scanner) => scanner.close()))),
   };
 }

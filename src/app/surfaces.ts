@@ -20,6 +20,7 @@ import {
   type External,
   type Identity,
   openKeyRing,
+  type TokenIssuer,
 } from '../auth/index.ts';
 import type { Changes, Clock, Logger, Random } from '../base/index.ts';
 import type { Content, Inventory, LinkReads, LinkWrites } from '../content/index.ts';
@@ -83,6 +84,7 @@ export interface SurfaceParts {
 
 export interface Surfaces {
   readonly gateway: Gateway;
+  readonly tokens: TokenIssuer;
   /** @param fixed the identity of everyone who comes this way (the Unix socket); absent: each proves its own. */
   api(fixed?: Identity): (request: IncomingMessage, response: ServerResponse) => void;
   close(): void;
@@ -210,6 +212,7 @@ export function createSurfaces(
         apiParts,
         fixed,
       ),
+    tokens,
     close() {
       tags.close();
       verdicts.close();

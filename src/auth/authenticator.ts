@@ -61,8 +61,11 @@ export function createAuthenticator(parts: AuthenticatorParts): Authenticator {
   async function checkBearer(token: string): Promise<Authentication> {
     const check = await tokens.verify(token);
     if (!check.ok) return notAccepted(`token.${check.cause}`);
-    const { principal, scopes, tokenId, provedAtMs, personalTokenId, sessionId } = check.claims;
-    const by = personalTokenId === undefined ? {} : { personalTokenId };
+    const { principal, scopes, tokenId, provedAtMs, personalTokenId, sessionId, onlyImage } = check.claims;
+    const by = {
+      ...(personalTokenId === undefined ? {} : { personalTokenId }),
+      ...(onlyImage === undefined ? {} : { onlyImage }),
+    };
     if (!(await directory.isLive(principal, provedAtMs, personalTokenId)))
       return notAccepted('token.revoked', principal.name);
     if (sessionId !== undefined && !(await directory.isSessionLive(principal, sessionId)))

@@ -134,6 +134,7 @@ export function createDirectory(options: DirectoryOptions, parts: DirectoryParts
     },
     async can(identity, action, repository) {
       const { principal, scopes } = identity;
+      if (identity.onlyImage !== undefined && action !== 'pull') return { isAllowed: false, lacks: 'scope' };
       const { grants, allows } = await liveAccess(identity);
       // Before the grants are looked at: what the token lacks is refused as what nobody granted.
       if (allows && !allowsAction(allows, action, repository)) return { isAllowed: false, lacks: 'grant' };

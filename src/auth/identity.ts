@@ -1,3 +1,4 @@
+import type { Digest } from '../oci/index.ts';
 import type { Principal, Scope } from '../roles/index.ts';
 
 /** How the caller of one request proved who it is. The words are those of the access log. */
@@ -29,6 +30,8 @@ export interface Identity {
    * that a revocation in between ends it too.
    */
   readonly provedAtMs?: number;
+  /** Of a scan's token: the one image that may be pulled by it, judged or not, and nothing else done. */
+  readonly onlyImage?: Digest;
   /** What the token holds; `undefined` where no token limits the caller. */
   readonly scopes: readonly Scope[] | undefined;
 }

@@ -1,4 +1,4 @@
-import { type JsonValue, parseStrictJson } from '../oci/index.ts';
+import { type Digest, type JsonValue, parseDigest, parseStrictJson } from '../oci/index.ts';
 import type { Principal, Scope } from '../roles/index.ts';
 import { ANONYMOUS } from './identity.ts';
 
@@ -11,6 +11,8 @@ export interface TokenClaims {
   readonly personalTokenId?: string;
   /** The refresh token that was shown for it. */
   readonly sessionId?: string;
+  /** Of a scan: the one image that may be pulled by it, and nothing else done. */
+  readonly onlyImage?: Digest;
   /** When the credential was shown for which the token was given; what revokes the one revokes the other. */
   readonly provedAtMs: number;
   readonly issuedAtMs: number;
@@ -24,6 +26,7 @@ interface OwnClaim {
   readonly name: string;
   readonly personalTokenId?: string;
   readonly sessionId?: string;
+  readonly onlyImage?: string;
   /** In milliseconds: the whole seconds of `iat` are too coarse to compare with the instant of a revocation. */
   readonly provedAtMs: number;
 }
@@ -43,6 +46,7 @@ export function writeClaims(
     provedAtMs,
     ...(personalTokenId === undefined ? {} : { personalTokenId }),
     ...(sessionId === undefined ? {} : { sessionId }),
+    ...(claims.onlyImage === undefined ? {} : { onlyImage: claims.onlyImage }),
   };
   return {
     iss: names.issuer,
@@ -73,12 +77,16 @@ export function readClaims(payload: Uint8Array): TokenClaims | undefined {
   const principal = own && readPrincipal(sub, own);
   const scopes = readScopes(access);
   if (!own || !principal || !scopes) return undefined;
+  const onlyImage = own.onlyImage === undefined ? undefined : parseDigest(own.onlyImage);
+  // One that could not be read would lift the limit that it stands for.
+  if (own.onlyImage !== undefined && !onlyImage) return undefined;
   return {
     tokenId: jti,
     principal,
     scopes,
     ...(own.personalTokenId === undefined ? {} : { personalTokenId: own.personalTokenId }),
     ...(own.sessionId === undefined ? {} : { sessionId: own.sessionId }),
+    ...(onlyImage ? { onlyImage } : {}),
     provedAtMs: own.provedAtMs,
     issuedAtMs: iat * 1000,
     expiresAtMs: exp * 1000,
@@ -96,14 +104,16 @@ export function isFromTheFuture(claims: Pick<TokenClaims, 'issuedAtMs'>, nowMs: 
 
 function readOwn(value: JsonValue | undefined): OwnClaim | undefined {
   if (!isObject(value)) return undefined;
-  const { kind, name, provedAtMs, personalTokenId, sessionId } = value;
+  const { kind, name, provedAtMs, personalTokenId, sessionId, onlyImage } = value;
   if (kind !== 'user' && kind !== 'robot' && kind !== 'anonymous') return undefined;
   if (typeof name !== 'string' || typeof provedAtMs !== 'number') return undefined;
   // One that could not be read would lift the limit that it stands for.
   if (personalTokenId !== undefined && typeof personalTokenId !== 'string') return undefined;
   if (sessionId !== undefined && typeof sessionId !== 'string') return undefined;
+  if (onlyImage !== undefined && typeof onlyImage !== 'string') return undefined;
   return {
     ...{ kind, name, provedAtMs },
+    ...(onlyImage === undefined ? {} : { onlyImage }),
     ...(personalTokenId === undefined ? {} : { personalTokenId }),
     ...(sessionId === undefined ? {} : { sessionId }),
   };

@@ -2,7 +2,7 @@ import { createPrivateKey, createPublicKey, hash, type KeyObject } from 'node:cr
 import { errors, jwtVerify, SignJWT } from 'jose';
 import { LRUCache } from 'lru-cache';
 import { type Clock, newId, type Random } from '../base/index.ts';
-import { parseStrictJson } from '../oci/index.ts';
+import { type Digest, parseStrictJson } from '../oci/index.ts';
 import type { Principal, Scope } from '../roles/index.ts';
 import type { KeyRing, SigningKey } from './ports.ts';
 import { isFromTheFuture, isOver, readClaims, type TokenClaims, writeClaims } from './token-claims.ts';
@@ -54,6 +54,8 @@ export interface TokenIssuer {
     readonly provedAtMs?: number | undefined;
     readonly personalTokenId?: string | undefined;
     readonly sessionId?: string | undefined;
+    /** Of a scan: nothing but this image may be pulled by it. */
+    readonly onlyImage?: Digest | undefined;
   }): Promise<IssuedToken>;
   /** Says whether we made the token and it is not over. Whether its principal may still use it, `Directory` knows. */
   verify(token: string): Promise<TokenCheck>;
@@ -99,7 +101,7 @@ export function createTokenIssuer(options: TokenIssuerOptions, parts: TokenIssue
   }
 
   return {
-    async issue({ principal, scopes, provedAtMs, personalTokenId, sessionId }) {
+    async issue({ principal, scopes, provedAtMs, personalTokenId, sessionId, onlyImage }) {
       const issuedAtMs = clock.nowMs();
       const key = signingKey(keys.keys(), issuedAtMs, options.lifetimeSeconds);
       const tokenId = newId(random);
@@ -109,6 +111,7 @@ export function createTokenIssuer(options: TokenIssuerOptions, parts: TokenIssue
         scopes,
         ...(personalTokenId === undefined ? {} : { personalTokenId }),
         ...(sessionId === undefined ? {} : { sessionId }),
+        ...(onlyImage === undefined ? {} : { onlyImage }),
         provedAtMs: provedAtMs ?? issuedAtMs,
         issuedAtMs,
         expiresAtMs: issuedAtMs + options.lifetimeSeconds * 1000,

@@ -9,7 +9,7 @@ import { type ConfigOptions, type Environment, layEnvironment, layOptions } from
 import { type LdapConfig, ldapProblems, toLdap } from './ldap.ts';
 import { type OutletConfig, outletProblems, toOutlet } from './outlets.ts';
 import { type ProviderConfig, providerProblems, toProvider } from './providers.ts';
-import { type ScannersConfig, toScanners } from './scanners.ts';
+import { type ScannersConfig, scannerProblems, toScanners } from './scanners.ts';
 import { readAddressPort, type Settings, schema } from './schema.ts';
 import { createSecrets, exclusive, type Problem, type Secrets } from './secrets.ts';
 import { printPath, readPath, Tree } from './tree.ts';
@@ -182,6 +182,7 @@ function refuseContradictions(tree: Tree, settings: Settings): void {
     ...settings.upstreams.flatMap((upstream, index) => upstreamProblems(settings, upstream, index)),
     ...ldapProblems(settings),
     ...providerProblems(settings),
+    ...scannerProblems(settings.scanners),
     ...databaseProblems(settings),
   ];
   const redis = settings.redis;
@@ -259,7 +260,7 @@ async function toConfig(
         audit.witnesses.map((witness, index) => toWitness(witness, index, secrets, directory)),
       ),
     },
-    scanners: toScanners(settings.scanners),
+    scanners: await toScanners(settings.scanners, secrets, directory),
     limits: toLimits(settings.limits),
     proxies: toProxies(settings.proxies),
     policies: readPolicies(tree, settings),

@@ -1,10 +1,14 @@
+import { resolve } from 'node:path';
+import { readCertificates } from './files.ts';
 import { readClamdAddress, type Settings } from './schema.ts';
+import { exclusive, type Problem, type Secrets } from './secrets.ts';
 
 /** What looks into images. */
 export interface ScannersConfig {
   readonly inspector: InspectorConfig;
   /** Absent: not used. */
   readonly clamav: ClamavConfig | undefined;
+  readonly adapters: readonly AdapterConfig[];
 }
 
 export interface InspectorConfig {
@@ -20,7 +24,35 @@ export interface ClamavConfig {
   readonly silenceMsMax: number;
 }
 
-export function toScanners({ inspector, clamav }: Settings['scanners']): ScannersConfig {
+/** A scanner behind Harbor's pluggable scanner API. */
+export interface AdapterConfig {
+  readonly name: string;
+  /** Without a slash at the end. */
+  readonly url: string;
+  readonly robot: string;
+  readonly authorization: string | undefined;
+  /** PEM. */
+  readonly ca: string | undefined;
+}
+
+/** What no single key shows. */
+export function scannerProblems({ adapters }: Settings['scanners']): readonly Problem[] {
+  return adapters.flatMap((adapter, index) => {
+    const path = ['scanners', 'adapters', index];
+    const isTwice = adapters.findIndex(({ name }) => name === adapter.name) !== index;
+    return [
+      ...exclusive(adapter, path, 'authorization'),
+      ...(isTwice ? [{ path: [...path, 'name'], message: 'another adapter has the same name' }] : []),
+    ];
+  });
+}
+
+/** @throws {StartError} a file that cannot be read. */
+export async function toScanners(
+  { inspector, clamav, adapters }: Settings['scanners'],
+  secrets: Secrets,
+  directory: string,
+): Promise<ScannersConfig> {
   const address = clamav.address === undefined ? undefined : readClamdAddress(clamav.address);
   return {
     inspector: {
@@ -30,5 +62,26 @@ export function toScanners({ inspector, clamav }: Settings['scanners']): Scanner
       blobMsMax: inspector.blobTimeMax,
     },
     clamav: address && { address, silenceMsMax: clamav.silence },
+    adapters: await Promise.all(
+      adapters.map((adapter, index) =>
+        toAdapter(adapter, ['scanners', 'adapters', index], secrets, directory),
+      ),
+    ),
+  };
+}
+
+async function toAdapter(
+  { name, url, robot, caFile, ...others }: Settings['scanners']['adapters'][number],
+  path: Problem['path'],
+  secrets: Secrets,
+  directory: string,
+): Promise<AdapterConfig> {
+  return {
+    ...{ name, url: url.replace(/\/+$/, ''), robot },
+    authorization: await secrets.read(others, path, 'authorization'),
+    ca:
+      caFile === undefined
+        ? undefined
+        : await readCertificates(resolve(directory, caFile), secrets.where([...path, 'caFile'])),
   };
 }

@@ -254,6 +254,28 @@ const witness = section(
     }),
   },
 );
+const adapter = section("A scanner behind Harbor's pluggable scanner API 1.1 or 1.2.", {
+  name: requiredSetting({
+    doc: 'What policies call it.',
+    ...text('a-z 0-9 . _ -, at most 63, and not beginning with ci-', isScannerName),
+  }),
+  url: requiredSetting({
+    doc: 'Up to and with its `/api/v1`.',
+    ...text('http(s)://host[:port][/path], without password', (value) =>
+      isServerUrl(value, ['http:', 'https:']),
+    ),
+  }),
+  robot: requiredSetting({
+    doc: 'The robot that it pulls as: it needs `pull`. Each scan gets a token for its image alone.',
+    ...text('the name of a robot', nonEmpty),
+  }),
+  authorization: optionalSetting({ doc: 'The Authorization header for the adapter.', ...secret }),
+  authorizationFile: fileOf('authorization'),
+  caFile: optionalSetting({
+    doc: "Certificates (PEM) that are trusted for it in place of the system's.",
+    ...path,
+  }),
+});
 
 /**
  * Every key of the configuration: what it means, what it accepts, its default. The reference page, the example file
@@ -623,6 +645,7 @@ export const schema = section('', {
         default: '2m',
       }),
     }),
+    adapters: list("Scanners behind Harbor's pluggable scanner API.", adapter),
   }),
   limits: section('How much one caller, connection or process may take.', {
     header: setting({
@@ -704,6 +727,15 @@ export function readAddressPort(
   const address = match?.[1] ?? match?.[2] ?? '';
   const port = Number(match?.[3]);
   return isIP(address) !== 0 && port <= 65_535 ? { address, port } : undefined;
+}
+
+/** Those that run here have their names, and results that are pushed begin with ci-. */
+function isScannerName(value: string): boolean {
+  return (
+    /^[a-z0-9][a-z0-9._-]{0,62}$/.test(value) &&
+    !value.startsWith('ci-') &&
+    !['inspector', 'clamav', 'grype', 'trivy'].includes(value)
+  );
 }
 
 /** `unix:/run/clamav/clamd.ctl`, `tcp://127.0.0.1:3310`. */

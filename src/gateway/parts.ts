@@ -13,7 +13,7 @@ export interface GatewayParts {
   readonly authenticator: Pick<Authenticator, 'authenticate'>;
   readonly directory: Pick<Directory, 'can' | 'visibleTo'>;
   readonly audit: Audit;
-  readonly verdicts: Pick<Verdicts, 'verdictFor' | 'admitsBlob' | 'admitsPending' | 'judgePush'>;
+  readonly verdicts: Pick<Verdicts, 'verdictFor' | 'admitsBlob' | 'admitsPending' | 'judgePush' | 'peek'>;
   readonly content: Pick<Content, 'find' | 'openToPour' | 'read' | 'put' | 'fill'>;
   readonly links: LinkReads;
   readonly linkWrites: LinkWrites;

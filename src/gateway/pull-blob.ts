@@ -16,7 +16,7 @@ import { blockedRefusal, recordedVerdict, scanRunningRefusal } from './blocked.t
 import { type CallOf, header } from './call.ts';
 import type { GatewayOptions, GatewayParts } from './parts.ts';
 import { allow, type DecisionFacts, deny, type Plan } from './plan.ts';
-import { mayPush } from './pull-manifest.ts';
+import { mayBeScanned, mayPush } from './pull-manifest.ts';
 
 /**
  * GET and HEAD of a blob. It leaves only through a repository where an admitted manifest names it; a HEAD by who may
@@ -89,6 +89,8 @@ async function planJudgedBlob(
   facts: DecisionFacts,
 ): Promise<Plan> {
   const { repository, digest } = call.route;
+  const { onlyImage } = call.identity;
+  if (onlyImage !== undefined) return planScannedBlob(call, parts, facts, onlyImage);
   const admission = await parts.verdicts.admitsBlob(repository, digest);
   if (!admission.isAdmitted) {
     if (admission.verdict) return denyUnadmitted(call, facts, admission.verdict);
@@ -97,6 +99,23 @@ async function planJudgedBlob(
     return planServedBlob(call, parts, { ...facts, reason: 'blob.pending' });
   }
   return planServedBlob(call, parts, facts);
+}
+
+/** By a scan's token: what its image names, whether the image is admitted yet or not. */
+async function planScannedBlob(
+  call: CallOf<'blob'>,
+  parts: GatewayParts,
+  facts: DecisionFacts,
+  image: Digest,
+): Promise<Plan> {
+  const { repository, digest } = call.route;
+  const naming = await parts.links.manifestsNaming(repository, digest);
+  if (!naming.includes(image)) {
+    return deny({ ...facts, reason: 'token.image' }, blobUnknown(repository, digest));
+  }
+  const verdict = await parts.verdicts.peek(repository, image);
+  if (!mayBeScanned(verdict)) return denyUnadmitted(call, facts, verdict);
+  return planServedBlob(call, parts, { ...facts, reason: 'scan.read' });
 }
 
 /**

@@ -41,6 +41,9 @@ export async function planManifestPull(
   if (!digest || loaded.kind === 'absent') {
     return deny({ ...asked, ...because, reason: 'manifest.unknown' }, manifestUnknown(repository, reference));
   }
+  if (isNotOfItsScan(call, digest)) {
+    return deny({ ...asked, ...because, reason: 'token.image' }, manifestUnknown(repository, reference));
+  }
   const isStale = resolved?.isStale === true;
   const facts: DecisionFacts = { ...asked, ...because, digest, ...(isStale ? { note: STALE_NOTE } : {}) };
   if (loaded.kind === 'unreadable') {
@@ -69,6 +72,7 @@ async function judged(
   },
 ): Promise<Plan> {
   const { repository, digest } = pulled;
+  if (call.identity.onlyImage !== undefined) return scanned(call, parts, pulled);
   const found = await parts.verdicts.verdictFor(repository, digest, {
     waitMsMax: options.holdMsMax,
     principalId: call.identity.principal.id,
@@ -93,6 +97,42 @@ async function judged(
     userAgent: call.userAgent,
   });
   return deny({ ...facts, reason: `policy.${verdict.reasons[0]?.rule ?? 'blocked'}` }, refusal);
+}
+
+/**
+ * A scanner reads what it is to judge, so nothing waits for its scan here; malware and what was denied by name stay
+ * refused.
+ */
+async function scanned(
+  call: CallOf<'manifest'>,
+  parts: GatewayParts,
+  pulled: {
+    readonly facts: DecisionFacts;
+    readonly repository: Repository;
+    readonly digest: Digest;
+    readonly manifest: LoadedManifest;
+    readonly isStale: boolean;
+  },
+): Promise<Plan> {
+  const { repository, digest, manifest, isStale } = pulled;
+  const verdict = await parts.verdicts.peek(repository, digest);
+  const facts = { ...pulled.facts, verdict: recordedVerdict(verdict) };
+  if (!mayBeScanned(verdict)) {
+    const refused = { repository, digest, verdict, decisionId: call.id, userAgent: call.userAgent };
+    return deny({ ...facts, reason: 'policy.blocked' }, blockedRefusal(refused));
+  }
+  return allow({ ...facts, reason: 'scan.read' }, 200, async () =>
+    manifestAnswer(call, digest, manifest, { isStale }),
+  );
+}
+
+export function mayBeScanned({ reasons }: Verdict): boolean {
+  return !reasons.some(({ rule }) => rule === 'malware' || rule === 'denied');
+}
+
+/** A scan's token is for one image; of others it says nothing, not even that they are there. */
+function isNotOfItsScan({ identity }: Call, digest: Digest): boolean {
+  return identity.onlyImage !== undefined && identity.onlyImage !== digest;
 }
 
 /** HEAD follows the right to push: else a fixed image could not be pushed over a blocked one. */

@@ -4,6 +4,8 @@
  */
 export type { ClamavOptions } from './clamav/clamav.ts';
 export { createClamav } from './clamav/clamav.ts';
+export type { HarborScannerOptions } from './harbor/harbor-scanner.ts';
+export { createHarborScanner } from './harbor/harbor-scanner.ts';
 export type { Inspector, InspectorOptions } from './inspector/inspector.ts';
 export { createInspector } from './inspector/inspector.ts';
 export type { InspectionLimits } from './layers/limits.ts';
