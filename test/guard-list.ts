@@ -1023,6 +1023,20 @@ export const GUARDS: readonly Guard[] = [
     tests: ['test/content/garbage.test.ts'],
   },
   {
+    guard: 'F-53: what was renewed meanwhile is not evicted',
+    file: 'src/content/eviction.ts',
+    replace: 'parts.content.remove(digest, beforeMs)',
+    with: 'parts.content.remove(digest)',
+    tests: ['test/content/eviction.test.ts'],
+  },
+  {
+    guard: 'what a repository holds is not evicted, though another has it cached',
+    file: 'src/store/link-writes.ts',
+    replace: 'cached.has(digest) && !held.has(digest)',
+    with: 'cached.has(digest)',
+    tests: ['test/store/contracts.test.ts'],
+  },
+  {
     guard: 'P-09: more bytes than the manifest says break the fill',
     file: 'src/content/shared-fill.ts',
     replace: 'if (bytes + chunk.length > source.size)',

@@ -1,5 +1,11 @@
 import { type Clock, type Logger, MINUTE_MS } from '../base/index.ts';
-import { type Content, collectGarbage, GARBAGE_AGE_MS, sweepTemporary } from '../content/index.ts';
+import {
+  type Content,
+  collectGarbage,
+  evictCached,
+  GARBAGE_AGE_MS,
+  sweepTemporary,
+} from '../content/index.ts';
 import { sweepUploads } from '../origin/index.ts';
 import type { StoreWrites } from '../store/index.ts';
 import type { NodeConfig } from './node-config.ts';
@@ -9,7 +15,7 @@ const EVERY_MS = 10 * MINUTE_MS;
 
 /**
  * What must be tidied up as time goes by: uploads and pending links that are over, unfinished files, and content that
- * no repository links any more.
+ * no repository links any more, and of what is merely cached the more than it may take.
  */
 export function keepHouse(
   { config, paths }: { readonly config: NodeConfig; readonly paths: Paths },
@@ -31,12 +37,18 @@ export function keepHouse(
       { beforeMs: nowMs - GARBAGE_AGE_MS, isDryRun: false },
       { content: parts.content, linkWrites: parts.store.links },
     );
-    if (links + uploads + count > 0) {
+    const evicted = await evictCached(
+      { bytesMax: config.cache.bytesMax, beforeMs: nowMs - GARBAGE_AGE_MS },
+      { content: parts.content, linkWrites: parts.store.links },
+    );
+    if (links + uploads + count + evicted.count > 0) {
       parts.logger.info('tidied up', {
         pendingLinks: links,
         uploads,
         contentFiles: count,
         contentBytes: bytes,
+        evictedFiles: evicted.count,
+        evictedBytes: evicted.bytes,
       });
     }
   };

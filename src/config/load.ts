@@ -46,6 +46,8 @@ export interface Config
     readonly delayMsMax: number;
     readonly breachedPath: string | undefined;
   };
+  /** Content of registries behind the gateway. */
+  readonly cache: { readonly bytesMax: number };
   readonly audit: {
     readonly durability: 'disk' | 'os';
     readonly waitMsMax: number;
@@ -251,6 +253,7 @@ async function toConfig(
           ? undefined
           : resolve(directory, signIn.breachedPasswordsFile),
     },
+    cache: settings.cache,
     audit: {
       ...toAudit(audit),
       outlets: await Promise.all(

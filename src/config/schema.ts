@@ -583,6 +583,13 @@ export const schema = section('', {
       }),
     }),
   ),
+  cache: section('Content of registries behind the gateway, kept to be served again.', {
+    bytesMax: setting({
+      doc: 'More than this is removed every ten minutes, what was not used for the most days first; what came within the last hour stays.',
+      ...byteCount('16MiB', '1024TiB'),
+      default: '100GiB',
+    }),
+  }),
   audit: section('The access log.', {
     durability: setting({
       doc: '`disk`: on stable storage before the answer leaves. `os`: power loss may lose the last records.',

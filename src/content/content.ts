@@ -7,6 +7,7 @@ import type { ByteRange, Digest } from '../oci/index.ts';
 import { isContentOf } from './digests.ts';
 import { ContentMismatch, orUnavailable } from './faults.ts';
 import {
+  type ListedFile,
   listFiles,
   openTemporary,
   type Places,
@@ -69,9 +70,7 @@ export interface Content {
    */
   remove(digest: Digest, beforeMs?: number): Promise<boolean>;
   /** In byte order. @param after begins behind this digest. */
-  list(
-    after?: Digest,
-  ): AsyncIterable<{ readonly digest: Digest; readonly size: number; readonly modifiedAtMs: number }>;
+  list(after?: Digest): AsyncIterable<ListedFile>;
   /**
    * Reads the whole file, and removes it when it is damaged.
    * @returns whether it was what its digest says; `undefined` when there is none.
@@ -141,7 +140,10 @@ export async function openContent(
 
 /** Bytes that hold no more memory than their own: a small buffer is a part of a pool, all of which it keeps. */
 function alone(bytes: Uint8Array): Uint8Array {
-  return bytes.buffer.byteLength === bytes.length ? bytes : new Uint8Array(bytes);
+  if (bytes.buffer.byteLength === bytes.length) return bytes;
+  const own = Buffer.allocUnsafeSlow(bytes.length);
+  own.set(bytes);
+  return own;
 }
 
 function sized(size: number | undefined): { readonly size: number } | undefined {

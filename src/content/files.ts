@@ -178,11 +178,17 @@ async function linkBack(aside: string, path: string): Promise<void> {
   }
 }
 
+/** A published file. */
+export interface ListedFile {
+  readonly digest: Digest;
+  readonly size: number;
+  readonly modifiedAtMs: number;
+  /** Its last use as far as the file system tells it: at least to the day with `relatime`. */
+  readonly usedAtMs: number;
+}
+
 /** Every published file behind `after`, in byte order of the digests. Whatever else lies in the directories is passed over. */
-export async function* listFiles(
-  places: Places,
-  after?: Digest,
-): AsyncGenerator<{ readonly digest: Digest; readonly size: number; readonly modifiedAtMs: number }> {
+export async function* listFiles(places: Places, after?: Digest): AsyncGenerator<ListedFile> {
   for (const algorithm of ALGORITHMS) {
     const top = join(places.directory, algorithm);
     const shards = (await readdir(top, { withFileTypes: true })).sort((a, b) => (a.name < b.name ? -1 : 1));
@@ -194,7 +200,10 @@ export async function* listFiles(
         if (!digest || !name.startsWith(shard.name) || (after && digest <= after)) continue;
         // Absent: removed between the listing and now.
         const found = await lstat(join(top, shard.name, name)).catch(() => undefined);
-        if (found?.isFile()) yield { digest, size: found.size, modifiedAtMs: found.mtimeMs };
+        if (found?.isFile()) {
+          const { size, mtimeMs, atimeMs } = found;
+          yield { digest, size, modifiedAtMs: mtimeMs, usedAtMs: Math.max(mtimeMs, atimeMs) };
+        }
       }
     }
   }

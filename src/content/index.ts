@@ -2,6 +2,7 @@
 export type { Content, ContentOptions } from './content.ts';
 export { openContent } from './content.ts';
 export { digestOf } from './digests.ts';
+export { evictCached } from './eviction.ts';
 export { ContentUnavailable, orUnavailable } from './faults.ts';
 export { sweepTemporary } from './files.ts';
 export type { Collected } from './garbage.ts';

@@ -110,6 +110,8 @@ export interface LinkWrites {
   sweepPending(nowMs: number): Promise<number>;
   /** Digests of this list that no repository links (neither as manifest nor as blob). */
   unowned(digests: readonly Digest[]): Promise<readonly Digest[]>;
+  /** Digests of this list that repositories link as `cached` and nobody in another way. */
+  merelyCached(digests: readonly Digest[]): Promise<readonly Digest[]>;
 }
 
 /** Who holds a content. */

@@ -42,6 +42,7 @@ export function createLinkWrites(write: Write<MainTables>): LinkWrites {
     sweepPending: (nowMs) => write((sql, changed) => sweepPending(sql, nowMs, changed)),
     // In the writer's turn, so that what a write before this one links is seen.
     unowned: (digests) => write((sql) => unowned(sql, digests)),
+    merelyCached: (digests) => write((sql) => merelyCached(sql, digests)),
   };
 }
 
@@ -164,4 +165,21 @@ async function unowned(sql: MainSql, digests: readonly Digest[]): Promise<readon
     for (const { digest } of await documentsInUse(sql, chunk).execute()) if (digest) owned.add(digest);
   }
   return digests.filter((digest) => !owned.has(digest));
+}
+
+async function merelyCached(sql: MainSql, digests: readonly Digest[]): Promise<readonly Digest[]> {
+  const cached = new Set<Digest>();
+  const held = new Set<Digest>();
+  for (const chunk of inChunks(digests)) {
+    const blobs = sql.selectFrom('repository_blobs').select(['digest', 'owner']).where('digest', 'in', chunk);
+    const manifests = sql
+      .selectFrom('repository_manifests')
+      .select(['digest', 'owner'])
+      .where('digest', 'in', chunk);
+    for (const { digest, owner } of await blobs.union(manifests).execute()) {
+      (owner === 'cached' ? cached : held).add(digest);
+    }
+    for (const { digest } of await documentsInUse(sql, chunk).execute()) if (digest) held.add(digest);
+  }
+  return digests.filter((digest) => cached.has(digest) && !held.has(digest));
 }

@@ -358,6 +358,16 @@ export function linksContract(implementation: string, open: OpenStore): void {
         await pushWhole('m', ['a']);
         assert.deepEqual(await links().manifestsNaming(APP, digestOf('a')), [digestOf('m')]);
       });
+
+      it('what came through is merely cached, until a pusher relies on it or a repository holds it', async () => {
+        await push('m', image(['a', 'b']), { requireContent: false });
+        const all = ['m', 'a', 'b', 'a-config', 'never'].map(digestOf);
+        assert.deepEqual(await links().merelyCached(all), all.slice(0, 4));
+        await upload(OTHER, 'a');
+        assert.deepEqual(await links().merelyCached(all), ['m', 'b', 'a-config'].map(digestOf));
+        await pushWhole('m', ['a', 'b'], { repository: OTHER });
+        assert.deepEqual(await links().merelyCached(all), []);
+      });
     });
 
     describe('a list', () => {
