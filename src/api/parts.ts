@@ -7,6 +7,7 @@ import type {
   Directory,
   KeyRing,
   PasswordHasher,
+  ProgramSignIns,
   RefreshTokens,
   Seal,
   SecondFactor,
@@ -28,6 +29,7 @@ export interface ApiParts {
   readonly secondFactor: SecondFactor;
   /** On whose pages people may sign in, in the order of their buttons. */
   readonly providers: readonly SignInProvider[];
+  readonly programs: ProgramSignIns;
   /** Seals what a browser keeps for us. */
   readonly seal: Seal;
   /** Absent where no list is configured. */

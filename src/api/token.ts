@@ -125,6 +125,14 @@ async function proveForm(
       certificate,
     });
   }
+  // A person has confirmed this program in a browser.
+  if (grantType === DEVICE_CODE || grantType === 'authorization_code') {
+    const verifier = form.get('code_verifier');
+    const secret = form.get(grantType === DEVICE_CODE ? 'device_code' : 'code') ?? '';
+    return parts.authenticator.beside({ certificate }, () =>
+      parts.programs.redeem({ secret, ...(verifier === null ? {} : { verifier }) }),
+    );
+  }
   const refusal = refuse('UNSUPPORTED', 'dockgate: grant_type must be password or refresh_token', {
     status: 400,
   });
@@ -133,6 +141,16 @@ async function proveForm(
 
 /** @see RFC 8693 chapter 2.1 */
 const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
+
+/** @see RFC 8628 chapter 3.4 */
+const DEVICE_CODE = 'urn:ietf:params:oauth:grant-type:device_code';
+
+/** What a program that waits for a person understands, beside our own words. @see RFC 8628 chapter 3.5 */
+const PROGRAM_ERRORS: Readonly<Record<string, string>> = {
+  'program.waiting': 'authorization_pending',
+  'program.denied': 'access_denied',
+  'program.over': 'expired_token',
+};
 
 interface TokenExchange extends Exchange {
   readonly options: ApiOptions;
@@ -174,8 +192,8 @@ async function issue(
   const sessionId = identity.via === 'refresh-token' ? identity.tokenId : undefined;
   const issued = await parts.tokens.issue({ principal, scopes, provedAtMs, personalTokenId, sessionId });
   const scope = scopes.map(printScope).join(' ');
-  // For a password alone: what else proves is revocable already, and podman refuses to sign in beside one.
-  const isRefreshable = ask.wantsRefreshToken && identity.via === 'basic';
+  // For a password or a browser alone: what else proves is revocable already, and podman refuses to sign in beside one.
+  const isRefreshable = ask.wantsRefreshToken && (identity.via === 'basic' || identity.via === 'browser');
   const note = [
     scope,
     ...(isRefreshable ? ['with a refresh token'] : []),
@@ -220,7 +238,12 @@ async function refuseToken(
   if (showsCredential(exchange.request)) await parts.audit.record(entry);
   else parts.audit.note(entry);
   if (refusal.headers) response.set(refusal.headers);
-  response.status(refusal.status).type('application/json').send(errorBody(refusal));
+  const error = PROGRAM_ERRORS[facts.reason ?? ''];
+  const body = errorBody(refusal);
+  response
+    .status(refusal.status)
+    .type('application/json')
+    .send(error === undefined ? body : JSON.stringify({ error, ...JSON.parse(body) }));
 }
 
 function showsCredential(request: Request): boolean {

@@ -40,6 +40,8 @@ export interface Authenticator {
   signIn(request: SignInRequest & WithCertificate): Promise<Authentication>;
   /** For somebody whom an OpenID provider has just proved on its own pages. */
   signInProved(request: ProvedByProvider & WithCertificate): Promise<Authentication>;
+  /** For what is proved elsewhere: it counts only as what certificate is shown beside it allows. */
+  beside(shown: WithCertificate, prove: () => Promise<Authentication>): Promise<Authentication>;
   /** For `grant_type=refresh_token`, and for the session of a browser. */
   refresh(
     request: {
@@ -89,6 +91,7 @@ export function createAuthenticator(parts: AuthenticatorParts): Authenticator {
   }
 
   return {
+    beside,
     authenticate: (request) => beside(request, () => checkHeader(request.authorization, request.source)),
     signIn: (request) => beside(request, () => signIn.signIn(request)),
     signInProved: (request) => beside(request, () => signInProved(request)),

@@ -55,6 +55,9 @@ export type {
   RefreshToken,
   SigningKey,
 } from './ports.ts';
+export type { ProgramDecision, ProgramSignIn } from './program-ports.ts';
+export type { ProgramSignIns, ProgramSignInsParts, WaitingProgram } from './program-sign-ins.ts';
+export { createProgramSignIns } from './program-sign-ins.ts';
 export type { ProviderFlow, ProviderPerson, SignInProvider } from './provider-ports.ts';
 export { ProviderProblem, providerName } from './provider-ports.ts';
 export type { ProvedByProvider } from './provider-sign-in.ts';

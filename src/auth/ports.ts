@@ -10,6 +10,7 @@ import type {
   SecondFactorWrites,
 } from './credential-ports.ts';
 import type { ExternalSignIn } from './external-ports.ts';
+import type { ProgramReads, ProgramWrites } from './program-ports.ts';
 
 /** A user or robot as kept. */
 export interface Account {
@@ -70,7 +71,7 @@ export interface Access {
 }
 
 /** Port, implemented by `store/`; answered by each process from its own read-only connection. */
-export interface AccountReads extends PersonalTokenReads {
+export interface AccountReads extends PersonalTokenReads, ProgramReads {
   findAccountByName(kind: Account['kind'], name: string): Promise<Account | undefined>;
   findAccountById(id: string): Promise<Account | undefined>;
   /** Grants of the principal itself and of its groups, roles resolved to actions; expired ones included. */
@@ -133,7 +134,11 @@ export interface ExternalWrites {
  *
  * @throws {StoreConflict} the name is taken, the last admin would go, or a name that is referred to is unknown.
  */
-export interface AccountWrites extends PersonalTokenWrites, SecondFactorWrites, ExternalWrites {
+export interface AccountWrites
+  extends PersonalTokenWrites,
+    SecondFactorWrites,
+    ExternalWrites,
+    ProgramWrites {
   addAccount(account: Account): Promise<void>;
   /** Also raises notBeforeMs, so that tokens of the old secret die. */
   setSecret(id: string, secretHash: string, notBeforeMs: number): Promise<void>;

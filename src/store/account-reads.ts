@@ -8,6 +8,7 @@ import {
   previousOf,
   readLiveTokens,
 } from './personal-tokens.ts';
+import { findProgramSignIn } from './program-sign-ins.ts';
 import { readEndedSessions } from './refresh-tokens.ts';
 import { optional } from './rows.ts';
 import { factorOf } from './second-factors.ts';
@@ -22,6 +23,7 @@ export function createAccountReads(sql: MainSql): AccountReads {
     readAccess: (principal) => snapshot(sql, (now) => readAccess(now, principal)),
     findRefreshToken: (id) => findRefreshToken(sql, id),
     listRefreshTokens: (accountId) => listRefreshTokens(sql, accountId),
+    findProgramSignIn: (codeHash) => findProgramSignIn(sql, codeHash),
     findPersonalToken: (secretHash) => findPersonalToken(sql, secretHash),
     listPersonalTokens: (accountId) => listPersonalTokens(sql, accountId),
     async listAccounts(kind) {

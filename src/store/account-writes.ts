@@ -15,6 +15,7 @@ import {
   touchPersonalToken,
   used,
 } from './personal-tokens.ts';
+import { addProgramSignIn, decideProgramSignIn, takeProgramSignIn } from './program-sign-ins.ts';
 import { addRefreshToken, endSession } from './refresh-tokens.ts';
 import { putRole, removeRole, setRoleFactor } from './role-writes.ts';
 import {
@@ -128,6 +129,10 @@ export function createAccountWrites({ write, clock, random }: AccountWritesParts
         await removeFactor(sql, id);
       }),
     setRoleFactor: (role, isRequired) => ofAll((sql) => setRoleFactor(sql, role, isRequired)),
+    // Nobody has anything of these in memory.
+    addProgramSignIn: (signIn) => write((sql) => addProgramSignIn(sql, signIn)),
+    decideProgramSignIn: (codeHash, decision) => write((sql) => decideProgramSignIn(sql, codeHash, decision)),
+    takeProgramSignIn: (secretHash, nowMs) => write((sql) => takeProgramSignIn(sql, secretHash, nowMs)),
     removeRefreshToken: (id) =>
       write(async (sql, changed) => {
         const owner = await endSession(sql, id, clock.nowMs());

@@ -42,6 +42,19 @@ interface EndedSessionsTable {
   until_ms: number;
 }
 
+export interface ProgramSignInsTable {
+  secret_hash: string;
+  code_hash: string | null;
+  challenge: string | null;
+  source: string;
+  created_at_ms: number;
+  until_ms: number;
+  /** Null while it waits, and where it was refused. */
+  account_id: string | null;
+  /** Null while it waits. */
+  decided_at_ms: number | null;
+}
+
 interface RecoveryCodesTable {
   account_id: string;
   code_hash: string;
@@ -284,6 +297,7 @@ export interface MainTables {
   personal_tokens: PersonalTokensTable;
   recovery_codes: RecoveryCodesTable;
   ended_sessions: EndedSessionsTable;
+  program_sign_ins: ProgramSignInsTable;
   external_identities: ExternalIdentitiesTable;
   manifests: ManifestsTable;
   manifest_blobs: ManifestBlobsTable;

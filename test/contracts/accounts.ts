@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { Account, NewGrant, PersonalToken, RefreshToken } from '../../src/auth/index.ts';
+import type { Account, NewGrant, PersonalToken, ProgramSignIn, RefreshToken } from '../../src/auth/index.ts';
 import { BUILT_IN_ROLES } from '../../src/roles/index.ts';
 import { type OpenStore, withStore } from './store-bench.ts';
 
@@ -749,6 +749,47 @@ export function accountsContract(implementation: string, open: OpenStore): void 
         await assert.rejects(accounts().addAccount(account('alice', { id: 'x' })));
         await assert.rejects(accounts().addGrant(grant('emperor', user('alice'))));
         assert.deepEqual(bench().changes, []);
+      });
+    });
+
+    describe('sign-ins of programs', () => {
+      const waiting = (name: string, more: Partial<ProgramSignIn> = {}): ProgramSignIn => ({
+        ...{ secretHash: `secret-${name}`, codeHash: `code-${name}` },
+        ...{ source: '192.0.2.1', createdAtMs: 1000, untilMs: 2000, ...more },
+      });
+
+      it('are found by either secret, decided once, and taken once', async () => {
+        await accounts().addAccount(account('alice'));
+        assert.equal(await accounts().addProgramSignIn(waiting('a')), true);
+        assert.deepEqual(await accounts().findProgramSignIn('code-a'), waiting('a'));
+        assert.deepEqual(await accounts().takeProgramSignIn('secret-a', 1500), waiting('a'));
+        const decision = { accountId: 'id-alice', atMs: 1500 };
+        assert.equal(await accounts().decideProgramSignIn('code-a', decision), true);
+        assert.equal(await accounts().decideProgramSignIn('code-a', { atMs: 1501 }), false);
+        assert.deepEqual(await accounts().takeProgramSignIn('secret-a', 1600), waiting('a', { decision }));
+        assert.equal(await accounts().takeProgramSignIn('secret-a', 1600), undefined);
+      });
+
+      it('cannot be decided when they are over, and go with whoever confirmed them', async () => {
+        await accounts().addAccount(account('alice'));
+        await accounts().addProgramSignIn(waiting('a'));
+        assert.equal(
+          await accounts().decideProgramSignIn('code-a', { accountId: 'id-alice', atMs: 2000 }),
+          false,
+        );
+        await accounts().decideProgramSignIn('code-a', { accountId: 'id-alice', atMs: 1999 });
+        await accounts().removeAccount('id-alice');
+        assert.equal(await accounts().findProgramSignIn('code-a'), undefined);
+      });
+
+      it('C-16: are twenty of one address at once, those that are over not counted', async () => {
+        for (let count = 0; count < 20; count += 1) {
+          assert.equal(await accounts().addProgramSignIn(waiting(`${count}`)), true);
+        }
+        assert.equal(await accounts().addProgramSignIn(waiting('more')), false);
+        assert.equal(await accounts().addProgramSignIn(waiting('other', { source: '192.0.2.2' })), true);
+        const later = waiting('later', { createdAtMs: 2000, untilMs: 3000 });
+        assert.equal(await accounts().addProgramSignIn(later), true);
       });
     });
   });

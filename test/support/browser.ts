@@ -31,7 +31,7 @@ export function createBrowser(app: Express) {
   ): Promise<Shown> {
     const call = supertest(app)[method](path).redirects(0);
     if (jar.size > 0) call.set('cookie', [...jar].map(([name, value]) => `${name}=${value}`).join('; '));
-    call.set(headers);
+    call.set({ host: 'reg.example:8443', ...headers });
     const answer = await (fields ? call.type('form').send(fields) : call);
     const cookies = [answer.headers['set-cookie'] ?? []].flat();
     keep(cookies);

@@ -15,6 +15,8 @@ export const goToProvider: Handler = async (visit) => {
   const { parts, request } = visit;
   const provider = providerOf(visit);
   if (!provider) return unknownProvider();
+  const elsewhere = publicAddress(visit, provider);
+  if (elsewhere !== undefined) return { status: 303, goTo: elsewhere };
   try {
     const { url, flow } = await provider.begin(redirectUri(visit, provider));
     const next = parseNext(queryOf(request.originalUrl).get('next') ?? undefined);
@@ -63,6 +65,19 @@ const NO_ACCOUNT: Readonly<Record<string, string>> = {
 /** From the configured address alone, whatever host the request names (C-14). */
 function redirectUri({ options }: Visit, { id }: SignInProvider): string {
   return `${options.publicUrl}/login/oidc/${id}/callback`;
+}
+
+/**
+ * The provider sends the browser to our configured address, so what it must bring back is kept for that: where it came
+ * by another name, it goes there first. Once: a proxy may name another host for ever.
+ */
+function publicAddress({ options, request }: Visit, { id }: SignInProvider): string | undefined {
+  const here = new URL(`${options.publicUrl}/login/oidc/${id}`);
+  const query = queryOf(request.originalUrl);
+  if (request.headers.host === here.host || query.has('here')) return undefined;
+  query.set('here', '');
+  here.search = query.toString();
+  return here.href;
 }
 
 function providerOf({ parts, request }: Visit): SignInProvider | undefined {

@@ -70,10 +70,10 @@ export function problemPage(title: string, problem: string): Page {
   };
 }
 
-function alertOf(problem: string | undefined): Html {
+export function alertOf(problem: string | undefined): Html {
   return problem === undefined ? html`` : html`<p role="alert">${problem}</p>`;
 }
 
-function hidden(name: string, value: string): Html {
+export function hidden(name: string, value: string): Html {
   return html`<input type="hidden" name="${name}" value="${value}">`;
 }

@@ -1,14 +1,18 @@
 import type { Command } from 'commander';
+import { hasBrowser } from '../browser.ts';
+import { signInByBrowser, signInByCode } from '../browser-sign-in.ts';
 import { asRecord, CommandFailed, createClient, listIn, UsageError } from '../client.ts';
 import { readPassword, readText } from '../input.ts';
 import { plainJson, plainLines } from '../output.ts';
 import { withSession } from '../run-command.ts';
 import { type CommandContext, type GlobalOptions, signInTarget } from '../session.ts';
 import { forgetSignIn, readSignIn, storeSignIn } from '../sign-in.ts';
-import { sendForm } from '../transport.ts';
+import { type ApiAnswer, sendForm, type Target } from '../transport.ts';
 
 interface LoginOptions {
-  readonly user: string;
+  readonly user?: string;
+  readonly passwordStdin?: boolean;
+  readonly device?: boolean;
   readonly ca?: string;
   readonly code?: string;
 }
@@ -25,19 +29,20 @@ const UNTRUSTED: readonly string[] = [
 /** `login`, `logout`, `whoami`. */
 export function addSignInCommands(program: Command, context: CommandContext): void {
   program
-    .command('login <url>')
-    .description('sign in to a server; later commands without --data speak to it')
-    .requiredOption('--user <name>', 'user name')
-    .requiredOption('--password-stdin', 'read the password from standard input')
+    .command('login [server]')
+    .description('sign in to a server with a browser; later commands without --data speak to it')
+    .option('--device', 'show a code to type in a browser elsewhere; so without a display, too')
+    .option('--user <name>', 'user name, with --password-stdin')
+    .option('--password-stdin', 'read the password from standard input')
     .option('--code <code>', 'one-time code, with a second factor on')
     .option('--ca <file>', "the server's CA (its certs/ca.crt), unless the system trusts it")
     .addHelpText(
       'after',
-      '\nKeeps a token that `dockgate user revoke` ends, never the password.' +
-        '\n\nExample:\n  printf %s "$PASSWORD" | dockgate login https://reg.corp:8443 --user admin --ca ca.crt --password-stdin',
+      '\nKeeps a token that `dockgate user revoke` ends, never the password. Without a server: the one of before.' +
+        '\n\nExamples:\n  dockgate login https://reg.corp:8443\n  dockgate login --device\n  printf %s "$PASSWORD" | dockgate login https://reg.corp:8443 --user admin --ca ca.crt --password-stdin',
     )
-    .action(async (url: string, options: LoginOptions, command: Command) => {
-      print(command, context, await login(url, options, context));
+    .action(async (server: string | undefined, options: LoginOptions, command: Command) => {
+      print(command, context, await login(server, options, context));
     });
   program
     .command('logout')
@@ -65,27 +70,55 @@ function print(command: Command, context: CommandContext, { value, text }: Told)
   context.output.line(json === true ? plainJson(value) : plainLines(text));
 }
 
-async function login(address: string, options: LoginOptions, context: CommandContext): Promise<Told> {
+async function login(
+  server: string | undefined,
+  options: LoginOptions,
+  context: CommandContext,
+): Promise<Told> {
+  const before = server === undefined ? readSignIn(context.env) : undefined;
+  const address = server ?? before?.server;
+  if (address === undefined) throw new UsageError('name the server: dockgate login https://HOST:PORT');
   const url = serverUrl(address);
-  const ca = options.ca === undefined ? {} : { ca: readText(options.ca) };
+  const pem = options.ca === undefined ? before?.ca : readText(options.ca);
+  const ca = pem === undefined ? {} : { ca: pem };
   const target = { kind: 'server' as const, url, authorization: '', ...ca };
-  const { status, body } = await sendForm(target, '/token', {
-    grant_type: 'password',
-    access_type: 'offline',
-    client_id: 'dockgate-cli',
-    username: options.user,
-    password: await readPassword(context),
-    ...(options.code === undefined ? {} : { otp: options.code }),
-  }).catch((error: unknown) => {
-    throw unreachable(url, error);
-  });
+  const { status, body } = await prove(target, options, context);
   if (status !== 200) throw new CommandFailed(refusalOf(body) ?? `the server answered ${status}`);
   const { refresh_token: refreshToken } = asRecord(body);
   if (typeof refreshToken !== 'string') {
     throw new CommandFailed('only people sign in this way; a robot shows its secret with each request');
   }
-  storeSignIn(context.env, { server: url, user: options.user, refreshToken, ...ca });
-  return { value: { server: url, user: options.user }, text: `signed in to ${url} as ${options.user}` };
+  const { name } = await createClient({ ...target, authorization: `Bearer ${refreshToken}` }).get('/me');
+  const user = String(name);
+  storeSignIn(context.env, { server: url, user, refreshToken, ...ca });
+  return { value: { server: url, user }, text: `signed in to ${url} as ${user}` };
+}
+
+/** By password where one is given, else with a browser: here, or elsewhere by a code. */
+async function prove(
+  target: Target & { readonly kind: 'server' },
+  { user, passwordStdin, code, device }: LoginOptions,
+  context: CommandContext,
+): Promise<ApiAnswer> {
+  const isByPassword = user !== undefined || passwordStdin === true || code !== undefined;
+  if (isByPassword && (user === undefined || passwordStdin !== true || device === true)) {
+    throw new UsageError('a password needs --user NAME and --password-stdin; a browser needs neither');
+  }
+  const fail = (error: unknown): never => {
+    throw error instanceof CommandFailed ? error : unreachable(target.url, error);
+  };
+  if (user === undefined) {
+    const isHere = device !== true && hasBrowser(context.env, process.platform);
+    return (isHere ? signInByBrowser : signInByCode)(target, context).catch(fail);
+  }
+  return sendForm(target, '/token', {
+    grant_type: 'password',
+    access_type: 'offline',
+    client_id: 'dockgate-cli',
+    username: user,
+    password: await readPassword(context),
+    ...(code === undefined ? {} : { otp: code }),
+  }).catch(fail);
 }
 
 /** `reg.corp:8443` and `https://reg.corp:8443/` alike. @throws {UsageError} it is no address of a server with TLS. */
@@ -106,7 +139,9 @@ function unreachable(url: string, error: unknown): CommandFailed {
 }
 
 function refusalOf(body: unknown): string | undefined {
-  const message = listIn(asRecord(body), 'errors')[0]?.message;
+  // The token endpoint answers as registries do, the rest as the API does.
+  const { error, ...rest } = asRecord(body);
+  const message = listIn(rest, 'errors')[0]?.message ?? asRecord(error).message;
   return typeof message === 'string' ? message.replace(/^dockgate: /, '') : undefined;
 }
 

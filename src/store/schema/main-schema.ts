@@ -254,6 +254,23 @@ const ENDED_SESSIONS: Migration = {
   ],
 };
 
+const PROGRAM_SIGN_INS: Migration = {
+  name: 'sign-ins of programs that a person confirms',
+  statements: [
+    `create table program_sign_ins (
+      secret_hash text primary key,
+      code_hash text unique,
+      challenge text,
+      source text not null,
+      created_at_ms integer not null,
+      until_ms integer not null,
+      account_id text references accounts (id) on delete cascade,
+      decided_at_ms integer
+    ) strict, without rowid`,
+    'create index program_sign_ins_by_account on program_sign_ins (account_id)',
+  ],
+};
+
 export const MAIN_MIGRATIONS: readonly Migration[] = [
   // One a line, in the order in which they came.
   ACCOUNTS,
@@ -266,4 +283,5 @@ export const MAIN_MIGRATIONS: readonly Migration[] = [
   EXTERNAL_PEOPLE,
   ENDED_SESSIONS,
   REPORTS,
+  PROGRAM_SIGN_INS,
 ];
