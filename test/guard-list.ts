@@ -705,6 +705,20 @@ export const GUARDS: readonly Guard[] = [
     tests: ['test/audit/rotation.test.ts'],
   },
   {
+    guard: 'A-12: on a full disk only administrators are recorded, so nobody else is served',
+    file: 'src/audit/writer.ts',
+    replace: 'if (!this.#reserve.isDrawnOn()) {',
+    with: 'if (this.#reserve) {',
+    tests: ['test/audit/reserve.test.ts'],
+  },
+  {
+    guard: 'A-12: the room for administrators is bounded',
+    file: 'src/audit/writer.ts',
+    replace: 'if (this.#reservedCount > RESERVED_MAX)',
+    with: 'if (false)',
+    tests: ['test/audit/reserve.test.ts'],
+  },
+  {
     guard: 'A-07: the answer of a witness counts with a cosignature by its key over this checkpoint',
     file: 'src/audit/cosignature.ts',
     replace:
@@ -1633,8 +1647,8 @@ export const GUARDS: readonly Guard[] = [
   {
     guard: 'the record of what is allowed is durable before it is done',
     file: 'src/gateway/carry-out.ts',
-    replace: "await parts.audit.record(entryOf(exchange, 'decision', 'allowed', plan.status));",
-    with: "parts.audit.record(entryOf(exchange, 'decision', 'allowed', plan.status)).catch(() => undefined);",
+    replace: "await parts.audit.record(entryOf(exchange, 'decision', 'allowed', plan.status), options);",
+    with: "parts.audit.record(entryOf(exchange, 'decision', 'allowed', plan.status), options).catch(() => undefined);",
     tests: ['test/gateway/promises.test.ts'],
   },
   {

@@ -67,6 +67,7 @@ async function runAs(operation: Operation, identity: Identity, exchange: Operati
         ...(change === undefined ? {} : { change }),
         ...(note === undefined ? {} : { note }),
       }),
+      { isAdministrator: await isAdministrator(context) },
     );
     const result = await operation.run(input, context);
     response.status(operation.status).json(operation.output.parse(result));
@@ -75,6 +76,13 @@ async function runAs(operation: Operation, identity: Identity, exchange: Operati
     if (problem.status >= 500) return failRequest(exchange, error, facts);
     await refuseRequest(exchange, problem, { ...facts, reason: problem.code });
   }
+}
+
+/** On a full disk those who can make room are let in, and nobody else. */
+async function isAdministrator({ identity, parts }: OperationContext): Promise<boolean> {
+  return (
+    identity.via === 'socket' || (await parts.directory.can(identity, 'users.manage', undefined)).isAllowed
+  );
 }
 
 /**

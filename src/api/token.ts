@@ -203,7 +203,8 @@ async function issue(
     .join(' ')
     .trim();
   const facts = { action: 'token', outcome: 'allowed', status: 200, tokenId: issued.tokenId } as const;
-  await parts.audit.record(entryOf(exchange, { ...facts, identity, note }));
+  const { isAllowed: isAdministrator } = await parts.directory.can(identity, 'users.manage', undefined);
+  await parts.audit.record(entryOf(exchange, { ...facts, identity, note }), { isAdministrator });
   const refreshToken = isRefreshable
     ? await parts.refreshTokens.issue({ principal, service: options.service, clientId: ask.clientId })
     : undefined;

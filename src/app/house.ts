@@ -31,6 +31,7 @@ import { createScanRunner, type ScanRequests, type ScanRunner } from '../verdict
 import { attemptOptions } from './attempt-options.ts';
 import { ensureFirstAdmin, type FirstAdmin, forgetPasswordOnChange } from './first-admin.ts';
 import { keepHouse } from './keep-house.ts';
+import { keepReserve } from './keep-reserve.ts';
 import { createLogKeeper, measureLag, openLogOutlets, openLogWitnesses } from './log-keeper.ts';
 import { measuredAudit, measuredScanner } from './measured.ts';
 import { hostsOf } from './names.ts';
@@ -96,6 +97,8 @@ export async function openHouse(
     base,
   );
   const audit = measuredAudit(writer, { ...base, metrics });
+  const reserve = { directory: paths.audit, bytes: isServer ? config.audit.reserveBytes : 0 };
+  closing.defer(await keepReserve(reserve, base));
   let outlets: Outlets | undefined;
   // Until the outlets are open nobody knows what they need.
   const undelivered = () => outlets?.neededFrom() ?? (isServer ? 0 : Number.POSITIVE_INFINITY);

@@ -14,11 +14,11 @@ export function measuredAudit(audit: AuditWriter, { metrics, clock }: Parts): Au
     if (kind === 'decision') metrics.decided({ action, outcome });
   };
   return {
-    async record(entry) {
+    async record(entry, options) {
       const startedAtMs = clock.monotonicMs();
       const durationMs = () => clock.monotonicMs() - startedAtMs;
       try {
-        const record = await audit.record(entry);
+        const record = await audit.record(entry, options);
         metrics.recorded({ isDurable: true, durationMs: durationMs() });
         count(entry);
         return record;

@@ -45,6 +45,8 @@ export { readRecordsBetween } from './records.ts';
 export type { Report, ReportName, ReportRow } from './report.ts';
 export { makeReport, REPORT_NAMES, reportCsv, reportTitle } from './report.ts';
 export { reportHtml } from './report-html.ts';
+export type { ReserveOptions } from './reserve.ts';
+export { fillReserve } from './reserve.ts';
 export { printFieldTable, RECORD_SCHEMA } from './schema.ts';
 export type { Durability } from './segment-file.ts';
 export type { Sequencer, SequencerOptions, SequencerParts } from './sequencer.ts';

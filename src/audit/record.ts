@@ -75,13 +75,18 @@ export interface AccessRecord extends AuditEntry {
   readonly seq: number;
 }
 
+export interface RecordOptions {
+  /** The caller is an administrator: on a full disk the room that is kept for them may be used. */
+  readonly isAdministrator?: boolean;
+}
+
 /** The one door through which a decision is recorded. */
 export interface Audit {
   /**
    * Durable when it resolves.
    * @throws {AuditUnavailable} the log cannot be written (503 UNAVAILABLE); the caller answers nothing else.
    */
-  record(entry: AuditEntry): Promise<AccessRecord>;
+  record(entry: AuditEntry, options?: RecordOptions): Promise<AccessRecord>;
   /**
    * Recorded but not waited for: challenges and what is no request (design, chapter 2). Singly up to 100 a second
    * a node and 10 a second an address, above that as one summary record a second.

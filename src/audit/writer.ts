@@ -8,6 +8,7 @@ import { createNotes, type Notes } from './notes.ts';
 import { awaitDurable, createWaitingQueue, type Waiting } from './queue.ts';
 import type { AccessRecord, Audit, AuditEntry } from './record.ts';
 import { recoverWriter, type WriterStart } from './recover.ts';
+import { createReserve, type Reserve } from './reserve.ts';
 import { type Durability, type OpenSegment, openSegmentFile } from './segment-file.ts';
 import { createSeries, type Series } from './series.ts';
 import { isAuditEntry, isLogName } from './shape.ts';
@@ -31,6 +32,8 @@ export interface AuditWriterOptions {
   readonly waitingMax?: number;
   /** Default 16 MiB. */
   readonly segmentBytesMax?: number;
+  /** The room on the disk that is kept for administrators; default: none is. */
+  readonly reserveBytes?: number;
 }
 
 export interface AuditWriterParts {
@@ -47,6 +50,8 @@ export interface AuditWriter extends Audit {
 }
 
 const BATCH_RECORDS_MAX = 1024;
+/** So many records of administrators use the reserve before there is room again. */
+const RESERVED_MAX = 1000;
 
 /**
  * Opens the log for one writer: takes its lock, finds where its last process stopped, begins a new segment.
@@ -94,6 +99,9 @@ class Writer {
   readonly #queue = createWaitingQueue();
   readonly #notes: Notes;
   readonly #waitingMax: number;
+  readonly #reserve: Reserve;
+  /** Records of administrators since the disk became full. */
+  #reservedCount = 0;
   #isDraining = false;
   #drained: Promise<void> = Promise.resolve();
   #isClosed = false;
@@ -102,6 +110,10 @@ class Writer {
     this.#options = options;
     this.#parts = parts;
     this.#time = createRecordTime(parts.clock, start.newestUs);
+    this.#reserve = createReserve(
+      { directory: options.directory, bytes: options.reserveBytes ?? 0 },
+      parts.clock,
+    );
     this.#waitingMax = options.waitingMax ?? 20_000;
     this.#appender = new Appender(options, start, { ...parts, series, onRested: () => this.#start() });
     const limits = {
@@ -119,7 +131,7 @@ class Writer {
 
   audit(): Audit {
     return {
-      record: (entry) => this.#record(entry),
+      record: (entry, options) => this.#record(entry, options?.isAdministrator === true),
       note: (entry) => {
         if (this.#isFit(entry) && this.#notes.admit(entry)) this.#enqueueOrCount(entry);
       },
@@ -146,10 +158,14 @@ class Writer {
     await this.#drained;
   }
 
-  #record(entry: AuditEntry): Promise<AccessRecord> {
+  #record(entry: AuditEntry, isAdministrator: boolean): Promise<AccessRecord> {
     if (!isAuditEntry(entry)) return Promise.reject(new TypeError('not an audit entry'));
-    const refusal = this.#whyNot();
-    if (refusal !== undefined) return Promise.reject(new AuditUnavailable(new Error(refusal)));
+    try {
+      const refusal = isAdministrator ? this.#whyNotForAdministrators() : this.#whyNot();
+      if (refusal !== undefined) throw new Error(refusal);
+    } catch (error) {
+      return Promise.reject(new AuditUnavailable(error));
+    }
     const { waiting, record } = awaitDurable(entry, this.#time.nowUs(), this.#options.waitMsMax);
     this.#push(waiting);
     return record;
@@ -167,12 +183,30 @@ class Writer {
     if (this.#isClosed) return 'the log is closed';
     if (this.#appender.isLost) return 'another process took over this writer';
     if (this.#queue.length >= this.#waitingMax) return `${this.#waitingMax} records wait already`;
-    return this.#appender.isResting ? 'the last write failed a moment ago' : undefined;
+    if (this.#appender.isResting) return 'the last write failed a moment ago';
+    if (!this.#reserve.isDrawnOn()) {
+      this.#reservedCount = 0;
+      return undefined;
+    }
+    return 'the disk is full, and what is left is kept for administrators';
+  }
+
+  /** Sets room free for one more record of theirs; only so many as are needed to free space. */
+  #whyNotForAdministrators(): string | undefined {
+    this.#reserve.makeRoom();
+    if (!this.#reserve.isDrawnOn()) return this.#whyNot();
+    if (this.#isClosed || this.#appender.isLost) return this.#whyNot();
+    this.#reservedCount += 1;
+    if (this.#reservedCount > RESERVED_MAX)
+      return `${RESERVED_MAX} records of administrators used the reserve`;
+    this.#appender.wake();
+    return undefined;
   }
 
   #enqueueOrCount(entry: AuditEntry): void {
     if (this.#isClosed || this.#appender.isLost) return;
-    if (this.#queue.length < this.#waitingMax)
+    // Nobody waits for these: while room is kept for administrators they are counted.
+    if (this.#queue.length < this.#waitingMax && !this.#reserve.isDrawnOn())
       this.#push({ entry, timeUs: this.#time.nowUs(), isLate: false });
     else this.#notes.count(entry);
   }
@@ -193,6 +227,7 @@ class Writer {
 
   #isWritable(): boolean {
     if (this.#isClosed || this.#appender.isLost || !this.#appender.isSettled) return false;
+    if (this.#reserve.isDrawnOn()) return false;
     return this.#appender.inFlightMs <= this.#options.waitMsMax;
   }
 

@@ -52,6 +52,7 @@ export interface Config
     readonly durability: 'disk' | 'os';
     readonly waitMsMax: number;
     readonly retention: { readonly ageMs: number | undefined; readonly bytesMax: number | undefined };
+    readonly reserveBytes: number;
     readonly outlets: readonly OutletConfig[];
     readonly witnesses: readonly WitnessConfig[];
   };
@@ -274,11 +275,13 @@ function toAudit({
   durability,
   wait,
   retention,
+  reserve,
 }: Settings['audit']): Omit<Config['audit'], 'outlets' | 'witnesses'> {
   const { days, bytes } = retention;
   return {
     durability,
     waitMsMax: wait,
+    reserveBytes: reserve,
     retention: { ageMs: days === 0 ? undefined : days * DAY_MS, bytesMax: bytes },
   };
 }

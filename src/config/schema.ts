@@ -612,6 +612,11 @@ export const schema = section('', {
         ...byteCount('16MiB', '1024TiB'),
       }),
     }),
+    reserve: setting({
+      doc: 'Room on the disk that is kept for administrators: on a full one they alone can still sign in and free space. 0B: none.',
+      ...byteCount('0B', '1GiB'),
+      default: '4MiB',
+    }),
     outlets: list('Where the log is sent to as it grows.', outlet),
     witnesses: list(
       'Where checkpoints of the log are sent to, out of reach of who runs the server.',

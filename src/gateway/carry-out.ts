@@ -5,7 +5,7 @@ import type { GatewayParts } from './parts.ts';
 import type { Plan } from './plan.ts';
 import { respond } from './respond.ts';
 
-type Parts = Pick<GatewayParts, 'audit' | 'clock' | 'logger'>;
+type Parts = Pick<GatewayParts, 'audit' | 'clock' | 'logger' | 'directory'>;
 
 /**
  * Records a decision, then acts: one `decision` for each request, durable before the first byte leaves and before
@@ -15,7 +15,8 @@ export async function carryOut(exchange: Exchange, plan: Plan, parts: Parts): Pr
   exchange.facts = plan.facts;
   if (!plan.isAllowed) return refuseCall(exchange, plan, parts);
   // A crash must never leave a pull or a push that no record explains.
-  await parts.audit.record(entryOf(exchange, 'decision', 'allowed', plan.status));
+  const options = { isAdministrator: await makesRoom(exchange, parts) };
+  await parts.audit.record(entryOf(exchange, 'decision', 'allowed', plan.status), options);
   exchange.isRecorded = true;
   const done = await plan.act();
   const answer = isRefusal(done) ? refusalAnswer(done) : done;
@@ -25,6 +26,12 @@ export async function carryOut(exchange: Exchange, plan: Plan, parts: Parts): Pr
     await parts.audit.record({ ...entryOf(exchange, 'completion', outcome, answer.status), reason });
   }
   await send(exchange, answer, parts);
+}
+
+/** On a full disk an administrator may still delete, and nobody else does anything (A-12). */
+async function makesRoom({ facts, identity }: Exchange, { directory }: Parts): Promise<boolean> {
+  if (facts.action !== 'delete' || identity === undefined) return false;
+  return (await directory.can(identity, 'users.manage', undefined)).isAllowed;
 }
 
 async function refuseCall(

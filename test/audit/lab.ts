@@ -78,6 +78,7 @@ interface LabWriterOptions {
   readonly segmentBytesMax?: number;
   readonly waitingMax?: number;
   readonly notesPerSecond?: number;
+  readonly reserveBytes?: number;
 }
 
 interface LabSequencerOptions {

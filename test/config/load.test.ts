@@ -53,6 +53,7 @@ describe('the configuration', () => {
       durability: 'disk',
       waitMsMax: 5000,
       outlets: [],
+      reserveBytes: 4 * 1024 * 1024,
       witnesses: [],
       retention: { ageMs: undefined, bytesMax: undefined },
     });
