@@ -2090,8 +2090,8 @@ export const GUARDS: readonly Guard[] = [
   {
     guard: 'a command beside no server leaves the policies alone',
     file: 'src/app/house.ts',
-    replace: 'if (isServer) await ensurePolicies',
-    with: 'await ensurePolicies',
+    replace: 'if (isServer) await inTurn(() => ensurePolicies',
+    with: 'await inTurn(() => ensurePolicies',
     tests: ['test/cli/offline.test.ts'],
   },
   {
@@ -2474,5 +2474,40 @@ export const GUARDS: readonly Guard[] = [
     replace: "&& url.searchParams.get('state') === state",
     with: '',
     tests: ['test/cli/browser-sign-in.test.ts'],
+  },
+  {
+    guard: 'V-22: a reading of the log counts from when it began',
+    file: 'src/cluster/replica-changes.ts',
+    replace: 'asOfMs = startedMs;',
+    with: 'asOfMs = clock.monotonicMs() + 3_600_000;',
+    tests: ['test/cluster/replica-changes.test.ts'],
+  },
+  {
+    guard: 'V-22: without log and Redis all that is cached goes',
+    file: 'src/cluster/replica-changes.ts',
+    replace: 'if (wasWhole && !isNow) {',
+    with: 'if (wasWhole && !isNow && line === undefined) {',
+    tests: ['test/cluster/replica-changes.test.ts'],
+  },
+  {
+    guard: 'V-22: workers hear that nobody tells of changes',
+    file: 'src/cluster/rpc-client.ts',
+    replace: 'isBroken() ? BROKEN_LIFETIME_MS : lifetimeMsMax()',
+    with: 'isBroken() ? lifetimeMsMax() : lifetimeMsMax()',
+    tests: ['test/cluster/rpc.test.ts'],
+  },
+  {
+    guard: 'V-22: a worker drops what it holds when anything may have changed',
+    file: 'src/cluster/rpc-client.ts',
+    replace: 'if (message.isLost) feed.begin(message.seq);',
+    with: '',
+    tests: ['test/cluster/rpc.test.ts'],
+  },
+  {
+    guard: 'replicas have one key that opens the others',
+    file: 'src/app/share-keys.ts',
+    replace: "if ((await readFile(path, 'utf8').catch(() => undefined)) === text) continue;",
+    with: 'if (text !== undefined) continue;',
+    tests: ['test/product/replicas.test.ts'],
   },
 ];

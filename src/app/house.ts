@@ -21,7 +21,13 @@ import {
   systemClock,
   systemRandom,
 } from '../base/index.ts';
-import { createAttempts, type RpcParts, type RpcServer, serveRpc } from '../cluster/index.ts';
+import {
+  createAttempts,
+  type ReplicaChanges,
+  type RpcParts,
+  type RpcServer,
+  serveRpc,
+} from '../cluster/index.ts';
 import { openContent } from '../content/index.ts';
 import type { Outlets } from '../outlets/index.ts';
 import { openStoreWrites, type StoreWrites } from '../store/index.ts';
@@ -39,12 +45,14 @@ import type { NodeConfig } from './node-config.ts';
 import { openBreached } from './open-breached.ts';
 import { openLdap } from './open-ldap.ts';
 import { openMemory } from './open-memory.ts';
+import { openReplicas } from './open-replicas.ts';
 import { openScanners } from './open-scanners.ts';
 import { openSources } from './open-sources.ts';
 import { type Paths, pathsOf } from './paths.ts';
 import { probeUpstreams } from './probe-upstreams.ts';
 import { createScanContent } from './scan-content.ts';
 import { createScanTokens, type ScanTokens } from './scan-tokens.ts';
+import { shareKeys } from './share-keys.ts';
 import { ensureSharedKey, makePrivateDirectory, readSharedKey } from './shared-keys.ts';
 import { ensurePolicies } from './shipped-policies.ts';
 import { storeOptions } from './store-options.ts';
@@ -92,6 +100,11 @@ export async function openHouse(
   const line = createLine();
   const store = await openStoreWrites(storeOptions(config), { ...base, publish: line.publish });
   closing.defer(() => store.close());
+  const { replicas } = store;
+  /** Of replicas that start at the same moment, one makes the keys, the policies and the admin. */
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> =>
+    replicas ? replicas.alone.inTurn('start', work) : work();
+  if (replicas) await inTurn(() => shareKeys(paths, replicas.keys, base));
   const writer = await openAuditWriter(
     { directory: paths.audit, node: config.node, writer: name, ...config.audit },
     base,
@@ -131,17 +144,21 @@ export async function openHouse(
   const traffic = createTrafficCounts(base);
   const hub = createMetricsHub(base.clock);
   const server = await serveRpc(
-    { socketPath: paths.houseSocket },
+    { socketPath: paths.houseSocket, isWhole: line.isWhole },
     rpcParts(store, { scans: runner.runner.requests, attempts, traffic, hub, log }),
     base,
   );
   closing.defer(() => server.close());
-  line.connect(server);
-  if (isServer) await ensurePolicies(config, store.facts);
+  const others = await openReplicas({ config, paths }, { ...base, replicas, line: server });
+  closing.defer(async () => void (await others?.close()));
+  line.connect(server, others);
+  if (isServer) await inTurn(() => ensurePolicies(config, store.facts));
   const hasher = createPasswordHasher(DEFAULT_PASSWORD_HASH_OPTIONS, base);
-  const firstAdmin = await ensureFirstAdmin(
-    { password: config.adminPassword, passwordPath: paths.adminPassword },
-    { ...base, accounts: store.accounts, hasher },
+  const firstAdmin = await inTurn(() =>
+    ensureFirstAdmin(
+      { password: config.adminPassword, passwordPath: paths.adminPassword },
+      { ...base, accounts: store.accounts, hasher },
+    ),
   );
 
   const { changes } = server;
@@ -176,6 +193,7 @@ export async function openHouse(
   closing.defer(() => surfaces.close());
   scanTokens.connect({ tokens: surfaces.tokens, accounts: store.accounts });
   if (isServer) {
+    closing.defer(changes.onChange(({ topic }) => topic === 'facts' && runner.runner.heard()));
     runner.runner.start();
     measureLag(metrics, log);
     metrics.gauge({
@@ -197,7 +215,7 @@ export async function openHouse(
   }
   return {
     ...{ paths, surfaces, hub, firstAdmin },
-    isReady: () => audit.isWritable() && sequencer.isHealthy(),
+    isReady: () => audit.isWritable() && sequencer.isHealthy() && line.isWhole(),
   };
 }
 
@@ -227,15 +245,22 @@ async function prepare(paths: Paths, { clock, random }: Base): Promise<void> {
 
 /** The store publishes before the line to the workers is open; until then nobody holds anything. */
 function createLine(): {
-  connect(server: RpcServer): void;
+  connect(server: RpcServer, others: ReplicaChanges | undefined): void;
   publish(changes: readonly Change[]): Promise<void>;
+  /** Whether this node hears of what other replicas change; before they can be heard of, it does not. */
+  isWhole(): boolean;
 } {
   let server: RpcServer | undefined;
+  let others: ReplicaChanges | undefined;
   return {
-    connect(opened) {
+    connect(opened, replicas) {
       server = opened;
+      others = replicas;
     },
-    publish: async (changes) => server?.publish(changes),
+    async publish(changes) {
+      await Promise.all([server?.publish(changes), others?.publish(changes)]);
+    },
+    isWhole: () => server !== undefined && (others?.isWhole() ?? true),
   };
 }
 
@@ -266,7 +291,7 @@ function openRunner(
   const { store, content, sources } = parts;
   const scanners = openScanners(config, parts);
   const runner = createScanRunner(
-    {},
+    { isShared: store.replicas !== undefined },
     {
       ...parts,
       jobs: store.jobs,

@@ -30,7 +30,13 @@ export function keepHouse(
 
   const tidy = async (): Promise<void> => {
     const nowMs = parts.clock.nowMs();
-    const links = await parts.store.links.sweepPending(nowMs);
+    let links = 0;
+    // Links are common to all replicas; uploads and content are each one's own.
+    const sweepLinks = async (): Promise<void> => {
+      links = await parts.store.links.sweepPending(nowMs);
+    };
+    const { replicas } = parts.store;
+    await (replicas ? replicas.alone.unlessTaken('tidy', sweepLinks) : sweepLinks());
     const uploads = await sweepUploads(paths.uploads, nowMs - config.limits.pendingMs);
     await sweepTemporary(paths.content, nowMs - GARBAGE_AGE_MS);
     const { count, bytes } = await collectGarbage(

@@ -37,7 +37,7 @@ export async function openSession(options: GlobalOptions, context: CommandContex
   const signIn = options.data === undefined ? readSignIn(context.env) : undefined;
   if (signIn) return { client: createClient(signInTarget(signIn)), close: async () => {} };
   const directory = resolve(options.data ?? DEFAULT_DATA);
-  if (!existsSync(join(directory, 'scans.db'))) {
+  if (!existsSync(join(directory, 'audit-index.db'))) {
     throw new CommandFailed(
       `there is no dockgate data in ${directory}: start the server there first, name its data with --data DIR, ` +
         'or sign in to a server with `dockgate login URL`',

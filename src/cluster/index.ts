@@ -8,6 +8,7 @@ export type { RedisChanges } from './redis-changes.ts';
 export type { RedisTarget } from './redis-connection.ts';
 export { remotePart } from './remote-part.ts';
 export { createRemoteScans } from './remote-scans.ts';
+export { openReplicaChanges, type ReplicaChanges } from './replica-changes.ts';
 export type { RpcClient, RpcClientOptions } from './rpc-client.ts';
 export { connectRpc } from './rpc-client.ts';
 export type { RpcServer, RpcServerOptions } from './rpc-server.ts';

@@ -1,3 +1,5 @@
+import type { Change } from '../base/index.ts';
+
 /**
  * Calls from one process of the node to another, over a Unix socket in the data directory. Arguments and results
  * are JSON values; `undefined` members vanish.
@@ -21,3 +23,22 @@ export interface CallOptions {
 
 /** What one side offers: the functions of a port by part name. */
 export type RpcParts = Readonly<Record<string, object>>;
+
+/** Port: the changes of all replicas, in the order of their transactions. Implemented by `store/`. */
+export interface ChangeLog {
+  /** The number of the newest entry; 0 when there is none. */
+  newest(): Promise<number>;
+  /** What other replicas changed after that entry, oldest first, and the newest number that was seen. */
+  after(seq: number): Promise<{
+    readonly entries: readonly { readonly changes: readonly Change[] }[];
+    readonly newest: number;
+  }>;
+  /** Forgets what every replica has heard of. */
+  prune(): Promise<void>;
+}
+
+/** Port: the line to the processes of this node. */
+export interface ReplicaLine {
+  publish(changes: readonly Change[]): Promise<void>;
+  lose(): Promise<void>;
+}

@@ -1,6 +1,6 @@
 import { createConnection, type Socket } from 'node:net';
 import { type Changes, type Clock, type Logger, SECOND_MS } from '../base/index.ts';
-import { type ChangeFeed, createChangeFeed } from './change-feed.ts';
+import { BROKEN_LIFETIME_MS, type ChangeFeed, createChangeFeed } from './change-feed.ts';
 import { createFrameReader, encodeFrame } from './frames.ts';
 import type { CallOptions, Rpc } from './ports.ts';
 import { fromWireFault, isToClient, type ToClient, type ToServer, unavailable } from './wire.ts';
@@ -57,6 +57,7 @@ export function connectRpc(
   let retryMs = RETRY_MS_MIN;
   let retryTimer: NodeJS.Timeout | undefined;
   let isClosed = false;
+  let isOuterBroken = false;
 
   function connect(): void {
     const opened = createConnection(options.socketPath);
@@ -85,18 +86,22 @@ export function connectRpc(
   function receive(from: Socket, message: ToClient): boolean {
     if (message.type === 'answer') settle(message.id)?.resolve(message.value);
     else if (message.type === 'failure') settle(message.id)?.reject(fromWireFault(message.fault));
-    else if (message.type === 'welcome') welcome(from, message.seq);
-    else if (message.type === 'beat') return feed.hear(message.seq);
-    else {
+    else if (message.type === 'welcome') welcome(from, message);
+    else if (message.type === 'beat') {
+      isOuterBroken = message.isBroken === true;
+      return feed.hear(message.seq);
+    } else {
       if (!feed.receive(message.seq, message.changes)) return false;
+      if (message.isLost) feed.begin(message.seq);
       const ack: ToServer = { type: 'ack', seq: message.seq };
       from.write(encodeFrame(ack));
     }
     return true;
   }
 
-  function welcome(from: Socket, seq: number): void {
+  function welcome(from: Socket, { seq, isBroken }: ToClient & { readonly type: 'welcome' }): void {
     socket = from;
+    isOuterBroken = isBroken === true;
     // From here on silence is watched by the feed.
     from.setTimeout(0);
     retryMs = RETRY_MS_MIN;
@@ -170,7 +175,7 @@ export function connectRpc(
   connect();
 
   return {
-    changes: changesOf(feed),
+    changes: changesOf(feed, () => isOuterBroken),
     isConnected: () => socket !== undefined && feed.isWhole(),
     async call(method, args, callOptions = {}) {
       const broke = (error: unknown): unknown =>
@@ -195,6 +200,11 @@ export function connectRpc(
   };
 }
 
-function changesOf({ onChange, onLost, lifetimeMsMax }: ChangeFeed): Changes {
-  return { onChange, onLost, lifetimeMsMax };
+/** What lives as long as the feed is whole lives short when nobody tells the other side of changes. */
+function changesOf({ onChange, onLost, lifetimeMsMax }: ChangeFeed, isBroken: () => boolean): Changes {
+  return {
+    onChange,
+    onLost,
+    lifetimeMsMax: () => (isBroken() ? BROKEN_LIFETIME_MS : lifetimeMsMax()),
+  };
 }

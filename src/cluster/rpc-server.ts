@@ -10,6 +10,7 @@ import {
   StartError,
 } from '../base/index.ts';
 import { Fault } from '../oci/index.ts';
+import { BROKEN_LIFETIME_MS } from './change-feed.ts';
 import { createFrameReader, encodeFrame } from './frames.ts';
 import type { RpcParts } from './ports.ts';
 import { failed, isToServer, type ToClient, toWireFault } from './wire.ts';
@@ -20,6 +21,8 @@ export interface RpcServerOptions {
   readonly beatMs?: number;
   /** Milliseconds that a worker has to acknowledge changes before it is cut off. */
   readonly ackMsMax?: number;
+  /** Whether this process hears of what others change; always, unless told. Asked at each sign of life. */
+  readonly isWhole?: () => boolean;
 }
 
 /** The end of the line in the housekeeping process. */
@@ -30,6 +33,8 @@ export interface RpcServer {
    * and then keeps nothing older than 2 s (see the client).
    */
   publish(changes: readonly Change[]): Promise<void>;
+  /** Tells all of them that anything may have changed. Resolves as `publish` does. */
+  lose(): Promise<void>;
   /** The same changes, for what this process itself keeps in memory. */
   readonly changes: Changes;
   connectionCount(): number;
@@ -65,6 +70,7 @@ export async function serveRpc(
   const methods = methodsOf(parts);
   const connections = new Set<Connection>();
   const changes = createLocalChanges();
+  const isWhole = options.isWhole ?? (() => true);
   let seq = 0;
 
   function send(connection: Connection, message: ToClient): void {
@@ -109,7 +115,7 @@ export async function serveRpc(
       connections.delete(connection);
       for (const settle of connection.unacknowledged.values()) settle();
     });
-    send(connection, { type: 'welcome', seq });
+    send(connection, { type: 'welcome', seq, isBroken: !isWhole() });
   }
 
   function acknowledged(connection: Connection, number: number): Promise<void> {
@@ -126,26 +132,43 @@ export async function serveRpc(
     });
   }
 
+  /** Resolves when every worker has acknowledged the message, or is cut off. */
+  async function tellAll(
+    message: Omit<ToClient & { readonly type: 'change' }, 'type' | 'seq'>,
+  ): Promise<void> {
+    const number = ++seq;
+    const waits = [...connections].map((connection) => {
+      const wait = acknowledged(connection, number);
+      send(connection, { type: 'change', seq: number, ...message });
+      return wait;
+    });
+    await Promise.all(waits);
+  }
+
+  function beatAll(): void {
+    for (const connection of connections) send(connection, { type: 'beat', seq, isBroken: !isWhole() });
+  }
+
   const server = createServer(accept);
   await listen(server, options.socketPath);
-  const beat = setInterval(() => {
-    for (const connection of connections) send(connection, { type: 'beat', seq });
-  }, options.beatMs ?? BEAT_MS);
+  const beat = setInterval(beatAll, options.beatMs ?? BEAT_MS);
 
   return {
-    changes,
+    changes: {
+      ...changes,
+      lifetimeMsMax: () => (isWhole() ? changes.lifetimeMsMax() : BROKEN_LIFETIME_MS),
+    },
     connectionCount: () => connections.size,
     async publish(published) {
       if (published.length === 0) return;
       for (const change of published) changes.publish(change);
-      const number = ++seq;
-      const told = summarize(published);
-      const waits = [...connections].map((connection) => {
-        const wait = acknowledged(connection, number);
-        send(connection, { type: 'change', seq: number, changes: told });
-        return wait;
-      });
-      await Promise.all(waits);
+      await tellAll({ changes: summarize(published) });
+    },
+    async lose() {
+      changes.lose();
+      // First, so that nothing lives long that is cached from now on.
+      beatAll();
+      await tellAll({ changes: [], isLost: true });
     },
     async close() {
       clearInterval(beat);

@@ -10,9 +10,16 @@ export type ToServer =
 /** What the housekeeping process says to a worker. */
 export type ToClient =
   /** First on every connection: changes are numbered from `seq` + 1 on. */
-  | { readonly type: 'welcome'; readonly seq: number }
-  | { readonly type: 'beat'; readonly seq: number }
-  | { readonly type: 'change'; readonly seq: number; readonly changes: readonly Change[] }
+  | { readonly type: 'welcome'; readonly seq: number; readonly isBroken?: boolean }
+  /** `isBroken`: nobody tells the housekeeping process what other replicas change. */
+  | { readonly type: 'beat'; readonly seq: number; readonly isBroken?: boolean }
+  /** `isLost`: anything else may have changed as well. */
+  | {
+      readonly type: 'change';
+      readonly seq: number;
+      readonly changes: readonly Change[];
+      readonly isLost?: boolean;
+    }
   | { readonly type: 'answer'; readonly id: number; readonly value?: unknown }
   | { readonly type: 'failure'; readonly id: number; readonly fault: WireFault };
 

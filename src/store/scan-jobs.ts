@@ -1,4 +1,6 @@
+import type { Digest } from '../oci/index.ts';
 import type { ScanJob, ScanJobs, ScanPriority } from '../verdicts/index.ts';
+import { inChunks } from './rows.ts';
 import type { ScanSql, ScanTables } from './tables.ts';
 import type { Write } from './transactions.ts';
 
@@ -37,6 +39,15 @@ export function createScanJobs(write: Write<ScanTables>): ScanJobs {
           .select(({ fn }) => fn.countAll<number>().as('count'))
           .executeTakeFirstOrThrow();
         return row.count;
+      }),
+    among: (digests) =>
+      write(async (sql) => {
+        const found: Digest[] = [];
+        for (const chunk of inChunks(digests)) {
+          const rows = await sql.selectFrom('jobs').select('digest').where('digest', 'in', chunk).execute();
+          found.push(...rows.map(({ digest }) => digest));
+        }
+        return found;
       }),
   };
 }

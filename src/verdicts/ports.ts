@@ -182,6 +182,8 @@ export interface ScanJobs {
   /** Gives the job back, to be taken no earlier than `notBeforeMs`, with one more attempt counted. */
   retry(digest: Digest, notBeforeMs: number): Promise<void>;
   count(): Promise<number>;
+  /** Those of them that wait, or that somebody holds. */
+  among(digests: readonly Digest[]): Promise<readonly Digest[]>;
 }
 
 /** Port: gives the scan runner what is to be scanned. Implemented where content and registries meet. */

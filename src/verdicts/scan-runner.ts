@@ -20,6 +20,8 @@ export interface ScanRunnerOptions {
   readonly scanMsMax?: number;
   /** How often to look for jobs whose time has come, in milliseconds. */
   readonly pollMs?: number;
+  /** Whether other replicas take from the same queue. */
+  readonly isShared?: boolean;
 }
 
 export interface ScanRunnerParts {
@@ -37,6 +39,8 @@ export interface ScanRunner {
   /** What this and other processes call to ask for scans and to wait for them. */
   readonly requests: ScanRequests;
   start(): void;
+  /** Facts have changed: where another replica did a scan, whoever waits for it here is told. */
+  heard(): void;
   /** Queues a scan of everything whose last scan is half as old as the strictest policy allows. */
   queueRescans(): Promise<void>;
   /** Ends the scans under way; they stay in the queue. */
@@ -59,6 +63,9 @@ export function createScanRunner(options: ScanRunnerOptions, parts: ScanRunnerPa
   const stop = new AbortController();
   const limits = { scanMsMax: options.scanMsMax ?? SCAN_MS_MAX, stop: stop.signal };
   const running = new Map<Digest, Promise<void>>();
+  /** Asked for, and perhaps not in the queue yet. */
+  const queueing = new Set<Digest>();
+  let lookingForOthers: Promise<void> | undefined;
   let poll: NodeJS.Timeout | undefined;
   let taking: Promise<void> | undefined;
   let isAskedAgain = false;
@@ -69,7 +76,12 @@ export function createScanRunner(options: ScanRunnerOptions, parts: ScanRunnerPa
     async request(repository, digest, priority) {
       // Expected before it is queued: its scan may be over before `put` returns.
       waiters.expect(digest);
-      await jobs.put({ repository, digest, priority }, clock.nowMs());
+      queueing.add(digest);
+      try {
+        await jobs.put({ repository, digest, priority }, clock.nowMs());
+      } finally {
+        queueing.delete(digest);
+      }
       wake();
     },
     wait: (digest, waitMsMax) => waiters.wait(digest, waitMsMax),
@@ -154,8 +166,27 @@ export function createScanRunner(options: ScanRunnerOptions, parts: ScanRunnerPa
     waiters.end(job.digest);
   }
 
+  function heard(): void {
+    if (options.isShared !== true) return;
+    lookingForOthers ??= endDoneByOthers()
+      .catch((error: unknown) => logger.debug('the scan queue was not read', { reason: String(error) }))
+      .finally(() => {
+        lookingForOthers = undefined;
+      });
+  }
+
+  /** What is expected here and no longer in the queue, another replica has done. */
+  async function endDoneByOthers(): Promise<void> {
+    const isOurs = (digest: Digest): boolean => running.has(digest) || queueing.has(digest);
+    const expected = waiters.expected().filter((digest) => !isOurs(digest));
+    if (expected.length === 0) return;
+    const queued = new Set(await jobs.among(expected));
+    for (const digest of expected) if (!queued.has(digest) && !isOurs(digest)) waiters.end(digest);
+  }
+
   function tick(): void {
     wake();
+    heard();
     if (clock.monotonicMs() - rescanAtMs < RESCAN_EVERY_MS) return;
     rescanAtMs = clock.monotonicMs();
     queueRescans().catch((error: unknown) => logger.error('no re-scan could be queued', {}, error));
@@ -164,6 +195,7 @@ export function createScanRunner(options: ScanRunnerOptions, parts: ScanRunnerPa
   return {
     requests,
     queueRescans,
+    heard,
     start() {
       poll = setInterval(tick, options.pollMs ?? POLL_MS);
       tick();
@@ -172,6 +204,7 @@ export function createScanRunner(options: ScanRunnerOptions, parts: ScanRunnerPa
       clearInterval(poll);
       stop.abort();
       await taking;
+      await lookingForOthers;
       await Promise.all(running.values());
       waiters.close();
     },

@@ -10,6 +10,8 @@ export interface ScanWaiters {
   /** Its scan is over, with or without a result; everybody who waits is told. */
   end(digest: Digest): void;
   wait(digest: Digest, waitMsMax: number): Promise<{ readonly isDone: boolean; readonly restMs: number }>;
+  /** What was expected, or begun, and has not ended. */
+  expected(): readonly Digest[];
   /** Nobody waits any longer. */
   close(): void;
 }
@@ -48,6 +50,7 @@ export function createScanWaiters(
     },
     begin: (digest) => void startedAtMs.set(digest, clock.monotonicMs()),
     end,
+    expected: () => [...startedAtMs.keys()],
     close() {
       for (const digest of [...waiting.keys()]) end(digest);
     },

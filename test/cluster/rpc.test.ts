@@ -350,6 +350,28 @@ describe('the line between the processes of a node', () => {
       assert.equal(await client.call('sums.add', [1, 1]), 2);
     });
 
+    it('and loses all that it holds when nobody knows what others changed, V-22', async () => {
+      let isWhole = true;
+      const server = await serve({ sums }, { isWhole: () => isWhole, beatMs: 20 });
+      const client = connect();
+      await until(() => client.isConnected());
+      let lostCount = 0;
+      client.changes.onLost(() => lostCount++);
+      assert.equal(client.changes.lifetimeMsMax(), Number.POSITIVE_INFINITY);
+      isWhole = false;
+      assert.equal(server.changes.lifetimeMsMax(), 2000);
+      await server.lose();
+      assert.equal(lostCount, 1);
+      assert.equal(client.changes.lifetimeMsMax(), 2000);
+      await server.publish([{ topic: 'access' }]);
+      isWhole = true;
+      await until(() => client.changes.lifetimeMsMax() === Number.POSITIVE_INFINITY);
+      isWhole = false;
+      const late = connect();
+      await until(() => late.isConnected());
+      assert.equal(late.changes.lifetimeMsMax(), 2000);
+    });
+
     it('to workers that are processes of their own, within milliseconds', async () => {
       const server = await serve();
       const workers = [await startWorker(server), await startWorker(server)];

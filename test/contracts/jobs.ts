@@ -83,6 +83,15 @@ export function jobsContract(implementation: string, open: OpenStore): void {
       assert.equal((await take(500))?.attempts, 1);
     });
 
+    it('says which of some digests wait or are held', async () => {
+      await put('m', 'pull', 1);
+      await put('n', 'pull', 2);
+      await take(3);
+      const asked = ['m', 'n', 'o'].map(digestOf);
+      assert.deepEqual(new Set(await jobs().among(asked)), new Set(['m', 'n'].map(digestOf)));
+      assert.deepEqual(await jobs().among([]), []);
+    });
+
     it('forgets a job that is finished', async () => {
       await put('m', 'pull', 1);
       await take(2);

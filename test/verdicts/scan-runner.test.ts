@@ -56,6 +56,17 @@ describe('the scan runner', () => {
     assert.deepEqual(await runner.requests.wait(image.digest, 10_000), { isDone: true, restMs: 0 });
   });
 
+  it('tells who waits here for a scan that another replica does', async () => {
+    const asking = world.openRunner([scannerThatFinds()], { isShared: true });
+    await asking.requests.request(APP, image.digest, 'pull');
+    const waited = asking.requests.wait(image.digest, 60_000);
+    const doing = world.openRunner([scannerThatFinds()], { isShared: true });
+    doing.start();
+    await until(async () => (await world.store.jobs.count()) === 0);
+    asking.heard();
+    assert.deepEqual(await waited, { isDone: true, restMs: 0 });
+  });
+
   it('says about how long a scan still takes', async () => {
     const runner = world.openRunner([scannerThatFinds()], { concurrency: 1 });
     const others = [digestOf('a'), digestOf('b')];
