@@ -1489,7 +1489,7 @@ export const GUARDS: readonly Guard[] = [
   {
     guard: 'a pushed report has a size',
     file: 'src/scanners/reports/read-report.ts',
-    replace: 'if (Buffer.byteLength(text) > BYTES_MAX)',
+    replace: 'if (Buffer.byteLength(text) > bytesMax)',
     with: 'if (text.length < 0)',
     tests: ['test/scanners/reports/read-report.test.ts'],
   },
@@ -1541,6 +1541,41 @@ export const GUARDS: readonly Guard[] = [
     replace: 'if (bytes > bytesMax)',
     with: 'if (bytes < 0)',
     tests: ['test/scanners/harbor/harbor-scanner.test.ts'],
+  },
+  {
+    guard: 'a scanner that is a program sees nothing of our environment',
+    file: 'src/scanners/programs/run-program.ts',
+    replace: "...{ PATH: PROGRAM_PATH, LANG: 'C.UTF-8' },",
+    with: '...process.env,',
+    tests: ['test/scanners/programs/program-scanner.test.ts'],
+  },
+  {
+    guard: 'a scanner that is a program ends with all that it has started',
+    file: 'src/scanners/programs/run-program.ts',
+    replace: "process.kill(-pid, 'SIGKILL');",
+    with: "process.kill(pid, 'SIGKILL');",
+    tests: ['test/scanners/programs/program-scanner.test.ts'],
+  },
+  {
+    guard: 'a scanner that is a program has bounded memory',
+    file: 'src/scanners/programs/run-program.ts',
+    replace: `'ulimit -d "$0" && exec "$@"'`,
+    with: `'exec "$@"'`,
+    tests: ['test/scanners/programs/program-scanner.test.ts'],
+  },
+  {
+    guard: 'a scanner without a database says nothing',
+    file: 'src/scanners/programs/program-scanner.ts',
+    replace: 'if (read !== undefined) return read;',
+    with: "return read ?? '';",
+    tests: ['test/scanners/programs/program-scanner.test.ts'],
+  },
+  {
+    guard: 'a program that failed has found nothing, and says nothing',
+    file: 'src/scanners/programs/program-scanner.ts',
+    replace: 'if (code !== 0) throw',
+    with: 'if (code === -1) throw',
+    tests: ['test/scanners/programs/program-scanner.test.ts'],
   },
   // API
   {

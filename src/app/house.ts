@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import type { LogKeeper } from '../api/index.ts';
 import {
   type AuditWriter,
@@ -234,9 +235,10 @@ async function prepare(paths: Paths, { clock, random }: Base): Promise<void> {
       `${paths.data}: the path is too long for sockets in it: choose a shorter one with --data`,
     );
   }
-  for (const path of [paths.data, paths.keys, paths.tokenKeys, paths.run, paths.uploads, paths.audit]) {
-    makePrivateDirectory(path);
-  }
+  // What a scan has left that did not end.
+  rmSync(paths.scanWork, { recursive: true, force: true });
+  const { data, keys, tokenKeys, run, uploads, audit, scanWork } = paths;
+  for (const path of [data, keys, tokenKeys, run, uploads, audit, scanWork]) makePrivateDirectory(path);
   ensureTokenKey(paths.tokenKeys, { clock });
   await ensureSharedKey(paths.sessionKey, random);
   await ensureSharedKey(paths.cacheKey, random);

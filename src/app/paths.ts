@@ -14,6 +14,8 @@ export interface Paths {
   /** Seals what is kept in SQL: seeds of second factors. */
   readonly secretsKey: string;
   readonly ticketKeys: string;
+  /** Images that are laid out for a scanner; nothing in it outlives the scan. */
+  readonly scanWork: string;
   readonly run: string;
   /** Workers speak to the housekeeping process over it. */
   readonly houseSocket: string;
@@ -37,6 +39,7 @@ export function pathsOf(data: string): Paths {
     sessionKey: join(keys, 'upload-session.key'),
     secretsKey: join(keys, 'secrets.key'),
     ticketKeys: join(keys, 'tls-tickets.key'),
+    scanWork: join(data, 'scan-work'),
     run,
     houseSocket: join(run, 'house.sock'),
     adminSocket: join(data, 'dockgate.sock'),

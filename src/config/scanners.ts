@@ -9,6 +9,18 @@ export interface ScannersConfig {
   /** Absent: not used. */
   readonly clamav: ClamavConfig | undefined;
   readonly adapters: readonly AdapterConfig[];
+  readonly grype: ProgramConfig | undefined;
+  readonly trivy: ProgramConfig | undefined;
+}
+
+/** A scanner that is a program. */
+export interface ProgramConfig {
+  readonly program: string;
+  /** Absolute. */
+  readonly database: string;
+  readonly timeMsMax: number;
+  readonly memoryBytesMax: number;
+  readonly imageBytesMax: number;
 }
 
 export interface InspectorConfig {
@@ -49,7 +61,7 @@ export function scannerProblems({ adapters }: Settings['scanners']): readonly Pr
 
 /** @throws {StartError} a file that cannot be read. */
 export async function toScanners(
-  { inspector, clamav, adapters }: Settings['scanners'],
+  { inspector, clamav, adapters, grype, trivy }: Settings['scanners'],
   secrets: Secrets,
   directory: string,
 ): Promise<ScannersConfig> {
@@ -62,11 +74,26 @@ export async function toScanners(
       blobMsMax: inspector.blobTimeMax,
     },
     clamav: address && { address, silenceMsMax: clamav.silence },
+    grype: toProgram(grype, directory),
+    trivy: toProgram(trivy, directory),
     adapters: await Promise.all(
       adapters.map((adapter, index) =>
         toAdapter(adapter, ['scanners', 'adapters', index], secrets, directory),
       ),
     ),
+  };
+}
+
+function toProgram(
+  { program, database, timeMax, memoryMax, imageBytesMax }: Settings['scanners']['grype'],
+  directory: string,
+): ProgramConfig | undefined {
+  if (program === undefined) return undefined;
+  return {
+    // A name without a slash is looked for in the usual folders.
+    program: program.includes('/') ? resolve(directory, program) : program,
+    database: resolve(directory, database),
+    ...{ timeMsMax: timeMax, memoryBytesMax: memoryMax, imageBytesMax },
   };
 }
 

@@ -657,6 +657,8 @@ export const schema = section('', {
         default: '2m',
       }),
     }),
+    grype: section('Grype, run for each image.', programKeys('grype')),
+    trivy: section('Trivy, run for each image.', programKeys('trivy')),
     adapters: list("Scanners behind Harbor's pluggable scanner API.", adapter),
   }),
   limits: section('How much one caller, connection or process may take.', {
@@ -739,6 +741,35 @@ export function readAddressPort(
   const address = match?.[1] ?? match?.[2] ?? '';
   const port = Number(match?.[3]);
   return isIP(address) !== 0 && port <= 65_535 ? { address, port } : undefined;
+}
+
+function programKeys(name: string) {
+  return {
+    program: optionalSetting({
+      doc: `Its path, or \`${name}\` where it is in the usual folders. Unset, it is not used.`,
+      ...path,
+    }),
+    database: setting({
+      doc: 'The folder with its vulnerability database, which you keep up to date: dockgate gives it no network.',
+      ...path,
+      default: `${name}-db`,
+    }),
+    timeMax: setting({
+      doc: 'Longest time for one image.',
+      ...duration(SECOND_MS, 6 * HOUR_MS),
+      default: '9m',
+    }),
+    memoryMax: setting({
+      doc: 'Most memory for its data.',
+      ...byteCount('128MiB', '64GiB'),
+      default: '2GiB',
+    }),
+    imageBytesMax: setting({
+      doc: 'An image whose stored blobs are larger is unscannable by it.',
+      ...byteCount('1MiB', '1TiB'),
+      default: '16GiB',
+    }),
+  };
 }
 
 /** Those that run here have their names, and results that are pushed begin with ci-. */

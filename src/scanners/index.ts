@@ -9,4 +9,7 @@ export { createHarborScanner } from './harbor/harbor-scanner.ts';
 export type { Inspector, InspectorOptions } from './inspector/inspector.ts';
 export { createInspector } from './inspector/inspector.ts';
 export type { InspectionLimits } from './layers/limits.ts';
+export type { ProgramScannerOptions } from './programs/program-scanner.ts';
+export { createProgramScanner } from './programs/program-scanner.ts';
+export { GRYPE, TRIVY } from './programs/tools.ts';
 export { readReport } from './reports/read-report.ts';

@@ -22,18 +22,18 @@ const match = z.object({
     locations: z.array(z.object({ path: text })).nullish(),
   }),
 });
+const image = z.object({
+  userInput: text,
+  imageID: text,
+  manifestDigest: text,
+  repoDigests: z.array(z.string()).nullish(),
+});
 const shape = z.object({
   matches: z.array(match),
   source: z.object({
     type: text,
-    target: z
-      .object({
-        userInput: text,
-        imageID: text,
-        manifestDigest: text,
-        repoDigests: z.array(z.string()).nullish(),
-      })
-      .optional(),
+    // Of a folder it is a text, and names no image.
+    target: z.union([z.string(), image]).optional(),
   }),
   descriptor: z.object({ name: z.literal('grype'), version: text, timestamp: text }),
 });
@@ -45,10 +45,11 @@ const shape = z.object({
  */
 export function readGrype(json: unknown, by: string): Content {
   const { matches, source, descriptor } = shape.parse(json);
-  const { imageID, manifestDigest, repoDigests } = source.target ?? {};
+  const { target } = source;
+  const about = typeof target === 'object' ? target : undefined;
   return {
     tool: `grype ${descriptor.version ?? ''}`.trim(),
-    subjects: [imageID, manifestDigest, ...(repoDigests ?? [])],
+    subjects: [about?.imageID, about?.manifestDigest, ...(about?.repoDigests ?? [])],
     madeAt: descriptor.timestamp,
     findings: matches.map((one) => toFinding(one, by)),
   };

@@ -32,24 +32,45 @@ const PACKAGES_LENGTH_MAX = 4 * MiB;
  * findings (of more the worst are kept, and one finding says so), packages, the length of each text.
  */
 export const readReport: ReadReport = (text) => {
-  if (Buffer.byteLength(text) > BYTES_MAX) return no(`is larger than ${BYTES_MAX / MiB} MiB`);
-  if (isDeeper(text, DEPTH_MAX)) return no(`is nested deeper than ${DEPTH_MAX}`);
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch {
-    return no('is no JSON');
-  }
-  const format = formatOf(json);
+  const parsed = parseBounded(text, BYTES_MAX);
+  if ('problem' in parsed) return no(parsed.problem);
+  const format = formatOf(parsed.json);
   if (!format) return no('is neither Trivy, Grype, SARIF 2.1.0, CycloneDX nor SPDX 2 JSON');
+  return readAs(format, parsed.json, `ci-${format}`);
+};
+
+/** The same of a program that we ran ourselves. */
+export function readScan(
+  format: Format,
+  text: string,
+  { by, bytesMax }: { readonly by: string; readonly bytesMax: number },
+): ReturnType<ReadReport> {
+  const parsed = parseBounded(text, bytesMax);
+  return 'problem' in parsed ? no(parsed.problem) : readAs(format, parsed.json, by);
+}
+
+function parseBounded(
+  text: string,
+  bytesMax: number,
+): { readonly json: unknown } | { readonly problem: string } {
+  if (Buffer.byteLength(text) > bytesMax) return { problem: `is larger than ${bytesMax / MiB} MiB` };
+  if (isDeeper(text, DEPTH_MAX)) return { problem: `is nested deeper than ${DEPTH_MAX}` };
   try {
-    return keep(format, READERS[format](json, `ci-${format}`));
+    return { json: JSON.parse(text) };
+  } catch {
+    return { problem: 'is no JSON' };
+  }
+}
+
+function readAs(format: Format, json: unknown, by: string): ReturnType<ReadReport> {
+  try {
+    return keep(format, by, READERS[format](json, by));
   } catch (error) {
     if (!(error instanceof z.ZodError)) throw error;
     const issue = error.issues[0];
     return no(`is no ${format} report: ${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'malformed'}`);
   }
-};
+}
 
 function no(problem: string): ReturnType<ReadReport> {
   return { ok: false, problem: `the report ${problem}` };
@@ -83,8 +104,7 @@ function isDeeper(text: string, depthMax: number): boolean {
   return false;
 }
 
-function keep(format: Format, content: Content): ReturnType<ReadReport> {
-  const by = `ci-${format}`;
+function keep(format: Format, by: string, content: Content): ReturnType<ReadReport> {
   const packages = content.packages && distinct(content.packages);
   if (packages && JSON.stringify(packages).length > PACKAGES_LENGTH_MAX) return no('lists too many packages');
   const findings = new FindingList(FINDINGS_MAX);
