@@ -18,6 +18,7 @@ const rooms = {
   origin: ['base', 'oci', 'content'],
   upstream: ['base', 'oci', 'content'],
   scanners: ['base', 'oci', 'policy', 'verdicts'],
+  trust: ['base', 'oci', 'policy'],
   store: ['base', 'oci', ...decisions, ...services],
   cluster: ['base', 'oci', ...decisions, 'auth', 'verdicts'],
   outlets: ['base', 'audit'],
@@ -96,6 +97,12 @@ module.exports = {
       severity: 'error',
       from: { path: '^src/', pathNot: '^src/upstream/' },
       to: { path: 'node_modules/http-proxy/' },
+    },
+    {
+      name: 'only-trust-reads-sigstore',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/trust/' },
+      to: { path: 'node_modules/@sigstore/' },
     },
     {
       name: 'only-tls-uses-forge',

@@ -37,6 +37,7 @@ import {
 } from '../gateway/index.ts';
 import type { Metrics } from '../telemetry/index.ts';
 import type { Traffic } from '../traffic/index.ts';
+import { createVouchers, readTrust } from '../trust/index.ts';
 import {
   createVerdicts,
   type FactReads,
@@ -52,6 +53,7 @@ import { openProviders } from './open-providers.ts';
 import type { Paths } from './paths.ts';
 import { createRegistries } from './registries.ts';
 import { createReports } from './reports.ts';
+import { createSignatureContent } from './signature-content.ts';
 
 /** What both kinds of process give to what people and clients speak to. */
 export interface SurfaceParts {
@@ -153,6 +155,7 @@ export function createSurfaces(
     tokens,
     refreshTokens,
   });
+  const referrers = createReferrerImports(parts);
   const known = createVerdicts(
     { heldMax: config.limits.heldRequestsMax, heldPerPrincipalMax: config.limits.heldPerPrincipalMax },
     {
@@ -160,6 +163,10 @@ export function createSurfaces(
       manifests: parts.manifests,
       ...(parts.memory ? { memory: parts.memory } : {}),
       scans: parts.scans,
+      vouchers: createVouchers({
+        trust: readTrust(config.trust),
+        content: createSignatureContent({ ...parts, referrers }),
+      }),
       changes,
       clock,
       logger,
@@ -182,7 +189,7 @@ export function createSurfaces(
       directory,
       verdicts,
       sessions: createUploadSessions(parts.sessionKey, random),
-      referrers: createReferrerImports(parts),
+      referrers,
       tags,
     },
   );

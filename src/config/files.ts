@@ -37,6 +37,13 @@ export async function readCertificates(path: string, where: string): Promise<str
   throw new StartError(`${where}: ${path} holds no certificate in PEM`);
 }
 
+/** Reads what is public: a key in PEM, a trusted root. */
+export async function readPublicFile(path: string, where: string): Promise<string> {
+  return readText(path, CERTIFICATES_BYTES_MAX).catch((error: unknown) => {
+    throw new StartError(`${where}: ${path} cannot be read (${reasonOf(error)})`);
+  });
+}
+
 async function readText(path: string, bytesMax: number): Promise<string> {
   const { size } = await stat(path);
   if (size > bytesMax) throw new StartError(`larger than ${bytesMax} bytes`);

@@ -13,6 +13,7 @@ import { type ScannersConfig, scannerProblems, toScanners } from './scanners.ts'
 import { readAddressPort, type Settings, schema } from './schema.ts';
 import { createSecrets, exclusive, type Problem, type Secrets } from './secrets.ts';
 import { printPath, readPath, Tree } from './tree.ts';
+import { type TrustConfig, toTrust, trustProblems } from './trust.ts';
 import { toUpstream, type UpstreamConfig, upstreamProblems } from './upstreams.ts';
 import { toWitness, type WitnessConfig, witnessProblems } from './witnesses.ts';
 import { readYaml } from './yaml-file.ts';
@@ -57,6 +58,7 @@ export interface Config
     readonly witnesses: readonly WitnessConfig[];
   };
   readonly scanners: ScannersConfig;
+  readonly trust: TrustConfig;
   readonly limits: LimitsConfig;
   readonly proxies: ProxiesConfig;
   readonly policies: readonly Policy[];
@@ -186,6 +188,7 @@ function refuseContradictions(tree: Tree, settings: Settings): void {
     ...ldapProblems(settings),
     ...providerProblems(settings),
     ...scannerProblems(settings.scanners),
+    ...trustProblems(settings.trust),
     ...databaseProblems(settings),
   ];
   const redis = settings.redis;
@@ -265,6 +268,7 @@ async function toConfig(
       ),
     },
     scanners: await toScanners(settings.scanners, secrets, directory),
+    trust: await toTrust(settings.trust, directory, secrets.where),
     limits: toLimits(settings.limits),
     proxies: toProxies(settings.proxies),
     policies: readPolicies(tree, settings),

@@ -32,6 +32,40 @@ const isAttribute = (value: string) => /^[A-Za-z][A-Za-z0-9-]{0,63}$/.test(value
 const fileOf = (key: string) =>
   optionalSetting({ doc: `A file that holds \`${key}\`; one of the two.`, ...path });
 
+const trustName = {
+  doc: 'What policies call it.',
+  ...text('a-z 0-9 . _ -, at most 63', (value) => /^[a-z0-9][a-z0-9._-]{0,62}$/.test(value)),
+};
+
+const trustedKey = section('The public key of a signer.', {
+  name: requiredSetting(trustName),
+  file: requiredSetting({
+    doc: 'PEM, as `cosign.pub`: ECDSA P-256, Ed25519, or RSA from 2048 bits.',
+    ...path,
+  }),
+  revoked: setting({
+    doc: 'What it signed no longer counts, whenever it was signed; the refusal says so.',
+    ...flag(),
+    default: false,
+  }),
+  until: optionalSetting({
+    doc: 'From this day (UTC) on what it signed no longer counts.',
+    ...text('a day such as 2027-01-31', isDay),
+  }),
+});
+
+const trustedIdentity = section('Who signs by a certificate.', {
+  name: requiredSetting(trustName),
+  issuer: requiredSetting({
+    doc: 'The OIDC issuer that the certificate names, exactly.',
+    ...text('https://host[:port][/path]', isIssuer),
+  }),
+  subject: requiredSetting({
+    doc: 'Pattern with `*` of its subject alternative name: an address, or a workflow with its branch.',
+    ...text('a pattern of more than wildcards', (value) => value.length <= 512 && !/^\**$/.test(value)),
+  }),
+});
+
 const allowance = (whose: string, defaults: { readonly requests: number; readonly streams: number }) =>
   section(whose, {
     requests: setting({
@@ -661,6 +695,17 @@ export const schema = section('', {
     trivy: section('Trivy, run for each image.', programKeys('trivy')),
     adapters: list("Scanners behind Harbor's pluggable scanner API.", adapter),
   }),
+  trust: section('Whose signatures count. Policies ask for them by name.', {
+    keys: list('Public keys of signers.', trustedKey),
+    identities: list(
+      'Signers without a key of their own, who sign by a certificate (keyless).',
+      trustedIdentity,
+    ),
+    rootFile: optionalSetting({
+      doc: 'Certificate authorities and transparency logs for `identities`: a `trusted_root.json`; nothing is fetched.',
+      ...path,
+    }),
+  }),
   limits: section('How much one caller, connection or process may take.', {
     header: setting({
       doc: 'A connection whose request headers are not complete after so long is cut.',
@@ -789,6 +834,11 @@ export function readClamdAddress(
   const match = /^tcp:\/\/(?:\[([0-9a-fA-F:.]+)\]|([a-zA-Z0-9._-]+)):(\d{1,5})$/.exec(value);
   const [host, port] = [match?.[1] ?? match?.[2] ?? '', Number(match?.[3])];
   return host !== '' && port >= 1 && port <= 65_535 ? { host, port } : undefined;
+}
+
+function isDay(value: string): boolean {
+  const day = /^\d{4}-\d{2}-\d{2}$/.test(value) ? new Date(value) : undefined;
+  return day !== undefined && !Number.isNaN(day.getTime()) && day.toISOString().startsWith(value);
 }
 
 function isIssuer(value: string): boolean {

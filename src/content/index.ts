@@ -1,7 +1,7 @@
 /** Content by digest: serve it, verify it while it streams, know who owns it. Entered by gateway/, origin/, upstream/. */
 export type { Content, ContentOptions } from './content.ts';
 export { openContent } from './content.ts';
-export { digestOf } from './digests.ts';
+export { digestOf, isContentOf } from './digests.ts';
 export { evictCached } from './eviction.ts';
 export { ContentUnavailable, orUnavailable } from './faults.ts';
 export { sweepTemporary } from './files.ts';

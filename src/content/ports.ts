@@ -54,6 +54,8 @@ export interface LinkReads {
   /** Manifests of the repository that name the blob as config or layer. */
   manifestsNaming(repository: Repository, blob: Digest): Promise<readonly Digest[]>;
   childrenOf(digest: Digest): Promise<readonly Descriptor[]>;
+  /** Indexes of the repository that list the digest as a child, at most so many. */
+  indexesNaming(repository: Repository, digest: Digest, limit: number): Promise<readonly Digest[]>;
   listReferrers(
     repository: Repository,
     subject: Digest,

@@ -7,7 +7,7 @@ export { importTags, listUpstreamRepositories } from './import-images.ts';
 export { createReferrerImports } from './import-referrers.ts';
 export type { Listener, ListenerOptions, ListenerParts } from './listener.ts';
 export { createListener } from './listener.ts';
-export type { GatewayOptions, GatewayParts } from './parts.ts';
+export type { GatewayOptions, GatewayParts, ReferrerImports } from './parts.ts';
 export type { Located, Sources } from './sources.ts';
 export { createSources } from './sources.ts';
 export { createTagMemory } from './tag-memory.ts';

@@ -9,12 +9,14 @@ export interface Effective {
   readonly waivers: readonly Waiver[];
   /** Set when a rule asks for what is inside, which is long and so looked up only then. */
   readonly wantsPackages?: true;
+  /** Set when a rule asks who signed: that is looked up in the repository, and remembered for it alone. */
+  readonly wantsVouchers?: true;
   /** Set when a rule asks for what differs between repositories, such as tags: then none shares these verdicts. */
   readonly only?: Repository;
 }
 
 /** Raised whenever `judge` comes to other verdicts from equal input, so that no kept verdict outlives its logic. */
-const JUDGE_VERSION = 3;
+const JUDGE_VERSION = 4;
 
 /**
  * Selects what applies to a repository. A policy in mode `off` is as good as absent: where nothing else matches, the
@@ -33,6 +35,9 @@ export function effectivePolicies(
     ...(matching.some((policy) => policy.rules.superseded) ? { only: repository } : {}),
     ...(matching.some(({ rules }) => rules.packages ?? rules.licenses)
       ? { wantsPackages: true as const }
+      : {}),
+    ...(matching.some(({ rules }) => rules.signatures ?? rules.attestations)
+      ? { wantsVouchers: true as const }
       : {}),
     waivers: waivers
       .filter((waiver) => mayHoldIn(waiver, repository))

@@ -50,6 +50,8 @@ export interface Attested {
   /** SLSA provenance: who built it, and from which source repository. */
   readonly builder?: string;
   readonly source?: string;
+  /** Half-open: at this millisecond the key is no longer trusted, and what it signed counts no more. */
+  readonly untilMs?: number;
 }
 
 /** One finished run of one scanner over one manifest. */
@@ -87,8 +89,10 @@ export interface Facts {
   readonly denied?: string;
   /** The SBOM; absent when there is none. Looked up only for policies that have a rule about packages. */
   readonly packages?: readonly Package[];
-  /** Verified signatures and attestations. */
+  /** Verified signatures and attestations. Looked up only for policies that have a rule about them. */
   readonly attested?: readonly Attested[];
+  /** One clause for each signature that was found and counts for nothing: `a signature by no trusted key`. */
+  readonly rejected?: readonly string[];
   /** The newest scan of each scanner. */
   readonly scans: readonly Scan[];
   readonly findings: readonly Finding[];

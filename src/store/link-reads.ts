@@ -46,6 +46,18 @@ export function createLinkReads(sql: MainSql): LinkReads {
     },
     manifestsNaming: prepareManifestsNaming(sql),
     childrenOf: (digest) => childrenOf(sql, digest),
+    async indexesNaming(repository, digest, limit) {
+      const rows = await sql
+        .selectFrom('manifest_children')
+        .innerJoin('repository_manifests', 'repository_manifests.digest', 'manifest_children.manifest')
+        .select('manifest_children.manifest')
+        .where('manifest_children.child', '=', digest)
+        .where('repository_manifests.repository', '=', repository)
+        .orderBy('manifest_children.manifest')
+        .limit(clampLimit(limit))
+        .execute();
+      return rows.map((row) => row.manifest);
+    },
     async listReferrers(repository, subject, filter) {
       let query = selectManifests(sql, repository)
         .where('repository_manifests.subject', '=', subject)

@@ -1,4 +1,4 @@
-import type { Changes, Clock, Logger } from '../base/index.ts';
+import { type Changes, type Clock, type Logger, MINUTE_MS } from '../base/index.ts';
 import { type Digest, isAttestationChild, parseDigest, type Repository } from '../oci/index.ts';
 import {
   blockWithoutScanner,
@@ -9,7 +9,7 @@ import {
   type Verdict,
 } from '../policy/index.ts';
 import { createLiveCache, type Loaded } from './live-cache.ts';
-import type { FactReads, ManifestReads, ScanRequests, VerdictMemory } from './ports.ts';
+import type { FactReads, ManifestReads, ScanRequests, VerdictMemory, Vouchers } from './ports.ts';
 import { createRules, type RulesInForce } from './rules-in-force.ts';
 
 export interface FinderParts {
@@ -18,6 +18,8 @@ export interface FinderParts {
   /** Shared with other processes and replicas; absent: this process remembers alone. */
   readonly memory?: VerdictMemory;
   readonly scans: Pick<ScanRequests, 'isOffered' | 'request'>;
+  /** Absent: nobody vouches for anything, and rules that ask for it refuse. */
+  readonly vouchers?: Vouchers;
   readonly changes: Changes;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -52,6 +54,8 @@ interface Place {
 const DEPTH_MAX = 4;
 /** Manifests looked at for one index, each once however often it is named; more count as absent (threats V-07). */
 const MANIFESTS_MAX = 2000;
+/** A signature that is made at a registry behind us tells nobody: what lacked one is looked at again after so long. */
+const UNVOUCHED_MS_MAX = MINUTE_MS;
 /** After so many the other requests of the process have their turn. */
 const MANIFESTS_IN_TURN = 32;
 
@@ -61,27 +65,46 @@ type Walk = Map<string, Found | undefined>;
 export function createFinder({ entriesMax }: { readonly entriesMax: number }, parts: FinderParts): Finder {
   const rules = createRules(parts);
   const verdicts = createLiveCache<Verdict>({ entriesMax }, parts);
+  // Those that hang on what else their repository holds: dropped by repository, and in no shared memory.
+  const vouched = createLiveCache<Verdict>({ entriesMax }, parts);
   // What a manifest is and which children are here, too: cleared whole, since an index hangs on many digests.
   const manifests = createLiveCache<Found>({ entriesMax }, parts);
 
   /** Memory of this process, then the shared one, then the facts themselves. */
   async function ofImage(repository: Repository, digest: Digest): Promise<Verdict> {
     const inForce = await rules.inForce(repository);
+    if (inForce.effective.wantsVouchers) {
+      return vouched.get(`${repository}@${digest} ${inForce.policyHash}`, () =>
+        judgeNow(repository, digest, inForce),
+      );
+    }
     return verdicts.get(`${digest} ${inForce.policyHash}`, () => load(repository, digest, inForce));
   }
 
   async function load(
     repository: Repository,
     digest: Digest,
-    { effective, policyHash }: RulesInForce,
+    inForce: RulesInForce,
   ): Promise<Loaded<Verdict>> {
+    const { policyHash } = inForce;
     const remembered = await parts.memory?.find(digest, policyHash);
     if (remembered && isUsable(remembered, digest)) {
       return { value: remembered, validUntilMs: remembered.validUntilMs };
     }
-    const facts = await findFacts(digest, effective);
+    const judged = await judgeNow(repository, digest, inForce);
+    if (judged.isShared) void parts.memory?.keep(digest, policyHash, judged.value);
+    return judged;
+  }
+
+  /** `isShared`: another process and another repository would come to the same. */
+  async function judgeNow(
+    repository: Repository,
+    digest: Digest,
+    { effective }: RulesInForce,
+  ): Promise<Loaded<Verdict> & { readonly isShared?: true }> {
+    const facts = await findFacts(repository, digest, effective);
     const nowMs = parts.clock.nowMs();
-    const verdict = judge(facts, digest, effective, nowMs);
+    const verdict = askedAgain(judge(facts, digest, effective, nowMs), effective);
     const missing = missingScanners(facts, digest, effective, nowMs);
     if (verdict.outcome === 'unscanned') {
       const absent = missing.find(
@@ -93,12 +116,23 @@ export function createFinder({ entriesMax }: { readonly entriesMax: number }, pa
         : { value: verdict, isKept: false };
     }
     if (missing.some(({ scanner }) => parts.scans.isOffered(scanner))) askForScan(repository, digest);
-    void parts.memory?.keep(digest, policyHash, verdict);
-    return { value: verdict, validUntilMs: verdict.validUntilMs };
+    return { value: verdict, validUntilMs: verdict.validUntilMs, isShared: true };
   }
 
-  function findFacts(digest: Digest, { only, wantsPackages }: Effective): ReturnType<FactReads['findFacts']> {
-    return parts.facts.findFacts(digest, only, { packages: wantsPackages === true });
+  async function findFacts(
+    repository: Repository,
+    digest: Digest,
+    { only, wantsPackages, wantsVouchers }: Effective,
+  ): ReturnType<FactReads['findFacts']> {
+    const facts = await parts.facts.findFacts(digest, only, { packages: wantsPackages === true });
+    if (!facts || !wantsVouchers || !parts.vouchers) return facts;
+    return { ...facts, ...(await parts.vouchers.findVouched(repository, digest)) };
+  }
+
+  function askedAgain(verdict: Verdict, { wantsVouchers }: Effective): Verdict {
+    if (!wantsVouchers || verdict.outcome === 'allow') return verdict;
+    const untilMs = parts.clock.nowMs() + UNVOUCHED_MS_MAX;
+    return { ...verdict, validUntilMs: Math.min(verdict.validUntilMs, untilMs) };
   }
 
   /** For policies that only warn: nobody waits, but the warning should become knowledge. */
@@ -143,7 +177,7 @@ export function createFinder({ entriesMax }: { readonly entriesMax: number }, pa
       if (found.verdict.outcome === 'allow') break;
     }
     const { effective } = await rules.inForce(repository);
-    const facts = await findFacts(digest, effective);
+    const facts = await findFacts(repository, digest, effective);
     const verdict = judgeIndex(
       digest,
       seen.map((found) => found.verdict),
@@ -151,7 +185,7 @@ export function createFinder({ entriesMax }: { readonly entriesMax: number }, pa
       { facts, nowMs: parts.clock.nowMs() },
     );
     const pending = verdict.outcome === 'unscanned' ? seen.flatMap((found) => found.pending) : [];
-    return { verdict, pending: [...new Set(pending)] };
+    return { verdict: askedAgain(verdict, effective), pending: [...new Set(pending)] };
   }
 
   async function ofChild(at: Place, depth: number, walk: Walk): Promise<Found | undefined> {
@@ -169,7 +203,9 @@ export function createFinder({ entriesMax }: { readonly entriesMax: number }, pa
   const stopChanges = parts.changes.onChange(({ topic, key }) => {
     if (topic === 'policies') rules.clear();
     if (topic === 'policies' || topic === 'facts' || topic === 'links') manifests.clear();
+    if (topic === 'links') forgetVouched(key);
     if (topic !== 'facts') return;
+    vouched.clear();
     if (key === undefined) return forget();
     verdicts.drop(key);
     dropRemembered(key);
@@ -180,8 +216,15 @@ export function createFinder({ entriesMax }: { readonly entriesMax: number }, pa
     forget();
   });
 
+  /** What a repository gained or lost may be a signature, or an index that is signed. */
+  function forgetVouched(repository: string | undefined): void {
+    if (repository === undefined) vouched.clear();
+    else vouched.drop(`${repository}@`);
+  }
+
   function forget(): void {
     verdicts.clear();
+    vouched.clear();
     parts.memory?.distrust();
   }
 

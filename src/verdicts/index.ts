@@ -18,6 +18,7 @@ export type {
   ScanTarget,
   ScanTargets,
   VerdictMemory,
+  Vouchers,
 } from './ports.ts';
 export type { ScanRunner, ScanRunnerOptions, ScanRunnerParts } from './scan-runner.ts';
 export { createScanRunner } from './scan-runner.ts';

@@ -134,6 +134,15 @@ export interface ManifestReads {
   manifestsNaming(repository: Repository, blob: Digest): Promise<readonly Digest[]>;
 }
 
+/** Port: who vouches for a digest, by signatures that this repository holds. Implemented by `trust/`. */
+export interface Vouchers {
+  /** @throws {Fault} what the repository holds cannot be had now. */
+  findVouched(
+    repository: Repository,
+    digest: Digest,
+  ): Promise<Required<Pick<Facts, 'attested' | 'rejected'>>>;
+}
+
 /** Port: the shared memory in front of SQL (Redis). Never trusted: an entry that does not verify is a miss. */
 export interface VerdictMemory {
   find(digest: Digest, policyHash: string): Promise<Verdict | undefined>;

@@ -24,6 +24,10 @@ describe('what is printed from the schema', () => {
     const provider = { id: 'corp', issuer: 'https://sso.test', clientId: 'dockgate' };
     for (const one of value.providers) Object.assign(one, provider);
     for (const limited of value.limits.repositories) limited.on = 'team/**';
+    for (const key of value.trust.keys) Object.assign(key, { name: 'release', file: 'release.pub' });
+    for (const one of value.trust.identities) {
+      Object.assign(one, { name: 'ci', issuer: 'https://ci.test', subject: 'a@corp.test' });
+    }
     const filled = { name: 'siem', kind: 'http', url: 'http://127.0.0.1:5000' };
     for (const outlet of value.audit.outlets) Object.assign(outlet, filled);
     for (const witness of value.audit.witnesses) Object.assign(witness, filled);

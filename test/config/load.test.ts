@@ -35,6 +35,29 @@ describe('the configuration', () => {
       return true;
     });
 
+  it('names whose signatures count, each by its own name, and reads their files', async () => {
+    write('release.pub', 'PEM');
+    const key = (more: string) => `trust: { keys: [{ name: release, file: release.pub${more} }] }`;
+    const { trust } = await read(key(', until: "2027-01-31", revoked: true'));
+    assert.deepEqual(
+      trust.keys.map(({ pem, isRevoked, untilMs }) => [pem, isRevoked, untilMs]),
+      [['PEM', true, Date.UTC(2027, 0, 31)]],
+    );
+    await refuses(/trust\.keys\[0\]\.until: must be a day/, key(', until: "2027-02-30"'));
+    await refuses(
+      /trust: two signers have the name a/,
+      'trust: { keys: [{ name: a, file: a }, { name: a, file: b }] }',
+    );
+    await refuses(
+      /trust\.keys\[0\]\.file: .*none\.pub cannot be read/,
+      'trust: { keys: [{ name: a, file: none.pub }] }',
+    );
+    const identity = (subject: string) =>
+      `trust: { identities: [{ name: ci, issuer: "https://ci.test", subject: "${subject}" }] }`;
+    await refuses(/trust\.rootFile: is missing/, identity('a@corp.test'));
+    await refuses(/trust\.identities\[0\]\.subject: must be a pattern of more/, identity('*'));
+  });
+
   it('is complete when nothing is given', async () => {
     const config = await read();
     assert.equal(config.port, 8443);

@@ -152,6 +152,8 @@ export function linksContract(implementation: string, open: OpenStore): void {
         await pushWhole('m', ['a']);
         assert.deepEqual(await push('i', index([child])), { ok: true });
         assert.deepEqual(await links().childrenOf(digestOf('i')), [child]);
+        assert.deepEqual(await links().indexesNaming(APP, digestOf('m'), 9), [digestOf('i')]);
+        assert.deepEqual(await links().indexesNaming(OTHER, digestOf('m'), 9), []);
         assert.deepEqual(await manifests().findManifestShape(APP, digestOf('i')), {
           kind: 'index',
           children: [child],

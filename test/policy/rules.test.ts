@@ -285,6 +285,55 @@ describe('rules about signatures and attestations', () => {
   }
 });
 
+describe('why nobody is believed to have signed', () => {
+  const rules = { signatures: { by: ['release'] } };
+  it('names the signatures that count for nothing, the first three of them', () => {
+    assert.deepEqual(reasonsFor(rules, { rejected: ['a', 'b', 'c', 'd', 'e'] }), [
+      'signatures: not signed by release: a; b; c; +2 more',
+    ]);
+    assert.deepEqual(reasonsFor(rules, {}), [
+      'signatures: not signed by release: nothing here vouches for it',
+    ]);
+  });
+
+  it('ends with the trust in a key, to the millisecond, unless another one lasts', () => {
+    const until = (untilMs: number) => ({ by: 'release', untilMs });
+    assert.deepEqual(reasonsFor(rules, { attested: [until(NOW_MS + 1)] }), []);
+    assert.deepEqual(reasonsFor(rules, { attested: [until(NOW_MS), { by: 'release' }] }), []);
+    assert.match(
+      reasonsFor(rules, { attested: [until(NOW_MS)] })[0] ?? '',
+      /^signatures: not signed by release: signed by release, trusted until \d{4}-\d\d-\d\d$/,
+    );
+    const facts = factsOf({ attested: [until(NOW_MS + 5), until(NOW_MS + 9)] });
+    const verdict = judge(facts, facts.digest, effectiveOf([policyOf(rules)]), NOW_MS);
+    assert.equal(verdict.validUntilMs, NOW_MS + 9);
+  });
+
+  it('V-31: is asked of no signature, but of whatever else is labelled as one', () => {
+    const signature = {
+      kind: 'artifact',
+      sizeBytes: 900,
+      mediaTypes: [
+        'application/vnd.oci.image.manifest.v1+json',
+        'application/vnd.oci.empty.v1+json',
+        'application/vnd.dev.sigstore.bundle.v0.3+json',
+      ],
+    } as const;
+    const layer = 'application/vnd.oci.image.layer.v1.tar+gzip';
+    assert.deepEqual(reasonsFor(rules, signature), []);
+    for (const other of [
+      { ...signature, kind: 'index' as const },
+      { ...signature, sizeBytes: 2 ** 21 },
+      { kind: signature.kind, mediaTypes: signature.mediaTypes },
+      { ...signature, mediaTypes: signature.mediaTypes.slice(0, 2) },
+      { ...signature, mediaTypes: [...signature.mediaTypes, layer] },
+      { ...signature, mediaTypes: [layer], artifactType: 'application/vnd.dev.sigstore.bundle.v0.3+json' },
+    ]) {
+      assert.equal(reasonsFor(rules, other).length, 1);
+    }
+  });
+});
+
 describe('a denied digest', () => {
   const denied = factsOf({ denied: 'carries a worm' });
   it('is refused where policies only warn, where there is none, and whatever is waived', () => {

@@ -1,0 +1,40 @@
+import { TrustedRoot } from '@sigstore/protobuf-specs';
+import { toTrustMaterial } from '@sigstore/verify';
+import { StartError } from '../base/index.ts';
+import { readTrustedKey } from './trusted-key.ts';
+import type { Trust, TrustedIdentity } from './types.ts';
+
+/** Signers as the configuration names them. */
+export interface TrustOptions {
+  readonly keys: readonly {
+    readonly name: string;
+    readonly pem: string;
+    readonly where: string;
+    readonly isRevoked: boolean;
+    readonly untilMs: number | undefined;
+  }[];
+  readonly identities: readonly TrustedIdentity[];
+  readonly root: { readonly json: string; readonly where: string } | undefined;
+}
+
+/** @throws {StartError} a key or the root cannot be used; says which and what to give instead. */
+export function readTrust({ keys, identities, root }: TrustOptions): Trust {
+  return {
+    keys: keys.map(({ name, pem, where, isRevoked, untilMs }) => ({
+      name,
+      key: readTrustedKey(pem, where),
+      isRevoked,
+      ...(untilMs === undefined ? {} : { untilMs }),
+    })),
+    identities,
+    ...(root ? { root: readRoot(root.json, root.where) } : {}),
+  };
+}
+
+function readRoot(json: string, where: string): NonNullable<Trust['root']> {
+  try {
+    return toTrustMaterial(TrustedRoot.fromJSON(JSON.parse(json)));
+  } catch {
+    throw new StartError(`${where} is no trusted root: give the trusted_root.json of your sigstore instance`);
+  }
+}

@@ -1,0 +1,102 @@
+import { LRUCache } from 'lru-cache';
+import { MiB } from '../base/index.ts';
+import type { Digest, Repository } from '../oci/index.ts';
+import { judgeBundle, judgePlainEnvelope } from './bundle.ts';
+import type { SignatureContent, SignatureLayer } from './ports.ts';
+import { judgeSimpleSigning } from './simple-signing.ts';
+import type { Outcome, Trust, Vouched } from './types.ts';
+
+/** Who vouches for images. */
+export interface Vouchers {
+  /**
+   * All signatures in this repository on the digest, or on an index of the repository that lists it, verified.
+   *
+   * @throws {Fault} the registry or the store is away: nothing is known, so nothing may be served.
+   */
+  findVouched(repository: Repository, digest: Digest): Promise<Vouched>;
+}
+
+const SIMPLE_SIGNING = 'application/vnd.dev.cosign.simplesigning.v1+json';
+const SIGNATURE_ANNOTATION = 'dev.cosignproject.cosign/signature';
+const ENVELOPE = 'application/vnd.dsse.envelope.v1+json';
+const BUNDLE = /^application\/vnd\.dev\.sigstore\.bundle(?:\.v0\.3)?\+json(?:;|$)/;
+
+const LAYERS_MAX = 50;
+/** Of one layer; an attestation carries a whole SBOM. */
+const LAYER_BYTES_MAX = 8 * MiB;
+/** The digest itself, indexes that list it, and indexes that list those: as deep as verdicts look. */
+const SUBJECTS_MAX = 50;
+const OUTCOMES_MAX = 10_000;
+
+export function createVouchers(parts: {
+  readonly trust: Trust;
+  readonly content: SignatureContent;
+}): Vouchers {
+  const { trust, content } = parts;
+  // Both are named by digest, and trust changes only with the process: what came out once comes out always.
+  const known = new LRUCache<string, readonly Outcome[]>({ max: OUTCOMES_MAX });
+
+  async function subjectsOf(repository: Repository, digest: Digest): Promise<readonly Digest[]> {
+    const subjects = new Set([digest]);
+    // A set is walked in the order of insertion, also over what is added on the way.
+    for (const subject of subjects) {
+      for (const index of await content.listIndexes(repository, subject)) {
+        if (subjects.size < SUBJECTS_MAX) subjects.add(index);
+      }
+    }
+    return [...subjects];
+  }
+
+  async function judgeManifest(repository: Repository, manifest: Digest, subject: Digest) {
+    const key = `${manifest} ${subject}`;
+    const before = known.get(key);
+    if (before) return before;
+    const layers = await content.openLayers(repository, manifest);
+    if (!layers) return [];
+    const outcomes: Outcome[] = [];
+    let isWhole = true;
+    for (const layer of layers.slice(0, LAYERS_MAX)) {
+      const outcome = await judgeLayer(layer, subject, trust);
+      outcomes.push(outcome ?? { ok: false, why: 'a signature whose content is missing' });
+      isWhole &&= outcome !== undefined;
+    }
+    if (isWhole) known.set(key, outcomes);
+    return outcomes;
+  }
+
+  return {
+    async findVouched(repository, digest) {
+      const outcomes: Outcome[] = [];
+      for (const subject of await subjectsOf(repository, digest)) {
+        for (const manifest of await content.listSignatures(repository, subject)) {
+          outcomes.push(...(await judgeManifest(repository, manifest, subject)));
+        }
+      }
+      return {
+        attested: outcomes.flatMap((outcome) => (outcome.ok ? outcome.attested : [])),
+        rejected: [...new Set(outcomes.flatMap((outcome) => (outcome.ok ? [] : [outcome.why])))],
+      };
+    },
+  };
+}
+
+/** @returns `undefined` when its content is not there. */
+async function judgeLayer(
+  { descriptor, read }: SignatureLayer,
+  subject: Digest,
+  trust: Trust,
+): Promise<Outcome | undefined> {
+  const { mediaType, size, annotations } = descriptor;
+  const isSignature = mediaType === SIMPLE_SIGNING || mediaType === ENVELOPE || BUNDLE.test(mediaType);
+  if (!isSignature) return { ok: false, why: 'what stands in the place of a signature is none' };
+  if (size > LAYER_BYTES_MAX) return { ok: false, why: 'a signature that is too large' };
+  const bytes = await read();
+  if (!bytes) return undefined;
+  if (mediaType === ENVELOPE) return judgePlainEnvelope(bytes, subject, trust.keys);
+  if (mediaType !== SIMPLE_SIGNING) return judgeBundle(bytes, subject, trust);
+  return judgeSimpleSigning(
+    { payload: bytes, signature: annotations[SIGNATURE_ANNOTATION] },
+    subject,
+    trust.keys,
+  );
+}
