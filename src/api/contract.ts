@@ -379,6 +379,11 @@ export const explainQuery = z.strictObject({
   action: z.string().min(1).max(40),
   repository,
   reference: z.string().max(200).optional(),
+  token: z
+    .string()
+    .max(64)
+    .optional()
+    .meta({ description: 'Name or id of a personal access token of the user', example: 'laptop' }),
   /** Of a token, as clients ask for it; absent: no token limits the caller. */
   scope: z
     .string()

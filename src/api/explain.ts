@@ -1,7 +1,6 @@
 import type { Access } from '../auth/index.ts';
 import { parseReference, printReference, type Repository } from '../oci/index.ts';
 import {
-  type Action,
   type Authorization,
   authorize,
   BUILT_IN_ROLES,
@@ -15,6 +14,7 @@ import {
   scopesHold,
 } from '../roles/index.ts';
 import type { ExplanationShape } from './contract.ts';
+import { explainCertificates, explainPersonalToken, type Wish } from './explain-credentials.ts';
 import { ApiProblem, type OperationContext } from './operation.ts';
 import { printGrant } from './print-grant.ts';
 
@@ -24,6 +24,7 @@ interface Question {
   readonly repository: Repository;
   readonly reference?: string | undefined;
   readonly scope?: string | undefined;
+  readonly token?: string | undefined;
 }
 
 type Step = ExplanationShape['steps'][number];
@@ -40,7 +41,9 @@ export async function explain(question: Question, context: OperationContext): Pr
   const steps: Step[] = [
     explainAccount(principal, access, nowMs),
     explainRights(wish, access, nowMs),
+    ...(await explainPersonalToken(question.token, wish, context)),
     ...explainToken(question.scope, wish),
+    ...explainCertificates(principal, context),
   ];
   if (action === 'pull' && reference !== undefined) {
     steps.push(...(await explainImage(repository, reference, context)));
@@ -94,19 +97,19 @@ function explainAccount({ kind, name }: Principal, access: Access | undefined, n
   if (!access) return no(`${kind} ${name} is gone`);
   const expiresAtMs = access.expiresAtMs ?? Number.POSITIVE_INFINITY;
   if (expiresAtMs <= nowMs) {
-    return no(`${kind} ${name} expired ${new Date(expiresAtMs).toISOString()}: remove it and add a new one`);
+    const end = new Date(expiresAtMs).toISOString();
+    if (kind === 'user') {
+      return no(
+        `${name} was proved by another directory or provider until ${end}: it must sign in there again`,
+      );
+    }
+    return no(`${kind} ${name} expired ${end}: remove it and add a new one`);
   }
   if (!access.isActive) {
     return no(`${kind} ${name} is disabled: \`dockgate user enable ${name}\` lets it in again`);
   }
   const text = kind === 'anonymous' ? 'nobody has signed in' : `${kind} ${name} is active`;
   return { step: 'account', isPassed: true, text };
-}
-
-interface Wish {
-  readonly principal: Principal;
-  readonly action: Action;
-  readonly repository: Repository;
 }
 
 function explainRights(wish: Wish, access: Access | undefined, nowMs: number): Step {

@@ -4,6 +4,7 @@ import type {
   AccountWrites,
   Authenticator,
   BreachedPasswords,
+  ClientCertificatesOptions,
   Directory,
   KeyRing,
   PasswordHasher,
@@ -27,6 +28,8 @@ export interface ApiParts {
   readonly refreshTokens: RefreshTokens;
   readonly hasher: PasswordHasher;
   readonly secondFactor: SecondFactor;
+  /** Absent: no client certificates are asked for. */
+  readonly certificateRules?: ClientCertificatesOptions | undefined;
   /** On whose pages people may sign in, in the order of their buttons. */
   readonly providers: readonly SignInProvider[];
   readonly programs: ProgramSignIns;

@@ -201,6 +201,7 @@ export function createSurfaces(
     refreshTokens,
     hasher,
     secondFactor,
+    certificateRules: config.clientCertificates,
     providers: openProviders(config, { clock, random }),
     programs: createProgramSignIns({ accounts, directory, attempts: parts.attempts, clock, random }),
     seal,

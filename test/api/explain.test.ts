@@ -144,4 +144,58 @@ describe('an explanation', () => {
       assert.equal((await lab.call('get', `/api/v1/explain?${query}`)).status, status);
     });
   }
+
+  it('says what a personal token leaves of the rights, and that of a robot or one that is over', async () => {
+    const body = { name: 'laptop', expires: '1h', allows: [{ actions: ['pull', 'list'], on: 'team/*' }] };
+    await lab.call('post', '/api/v1/tokens', { as: 'alice', body });
+    const by = async (action: string, token = 'laptop', principal = 'alice') => {
+      const query = new URLSearchParams({ principal, action, repository: 'team/app', token });
+      const { status, body: answer } = await lab.call('get', `/api/v1/explain?${query}`);
+      const step = answer.steps?.find(({ step: name }: { step: string }) => name === 'personal token');
+      return [status, answer.isAllowed, step?.text ?? answer.error.message];
+    };
+    assert.deepEqual(await by('pull'), [200, true, 'token laptop may pull+list on team/*']);
+    const [status, isAllowed, text] = await by('push');
+    assert.deepEqual([status, isAllowed], [200, false]);
+    assert.match(
+      text,
+      /so not push on team\/app: make one with `dockgate token create NAME --allow 'push:team\/app'`/,
+    );
+    assert.match((await by('pull', 'none'))[2], /user alice has no personal access token none/);
+    await lab.addRobot('ci', ['developer', 'team/**']);
+    assert.match((await by('pull', 'laptop', 'ci'))[2], /robot ci has no personal access token laptop/);
+    lab.clock.advance(DAY_MS);
+    assert.match((await by('pull'))[2], /^token laptop ended .*`dockgate token rotate laptop`/);
+  });
+
+  it('says to whom a client certificate belongs, and who needs one', async () => {
+    await lab.close();
+    const account = { kind: 'user', name: 'alice' } as const;
+    const rules = [
+      { name: 'email:alice@corp', account },
+      { subject: 'CN=alice', name: 'DNS:a', account },
+    ];
+    const steps = async (use: 'alone' | 'second-factor', name: string) => {
+      lab = await openApiLab(undefined, { certificateRules: { use, rules } });
+      for (const user of ['alice', 'bob']) await lab.addUser(user, ['reader', '**']);
+      const explained = (await explain(name, 'list', 'team/app')).steps.filter((step) =>
+        / certificate: /.test(step),
+      );
+      await lab.close();
+      return explained;
+    };
+    const which = 'email:alice@corp or CN=alice with DNS:a';
+    assert.deepEqual(await steps('alone', 'alice'), [
+      `yes certificate: the certificate ${which} signs in as alice by itself, too`,
+    ]);
+    assert.deepEqual(await steps('alone', 'bob'), []);
+    assert.deepEqual(await steps('second-factor', 'alice'), [
+      `yes certificate: beside the password or token the certificate ${which} must be shown`,
+    ]);
+    assert.match(
+      String(await steps('second-factor', 'bob')),
+      /^no certificate: .*no rule says which is of user bob/,
+    );
+    lab = await openApiLab();
+  });
 });

@@ -29,7 +29,7 @@ describe('a person of another directory', () => {
   let other: ReturnType<typeof createPeople>;
   beforeEach(async () => {
     other = createPeople();
-    lab = await openApiLab(undefined, { directory: other.directory, lifetimeMs: LIFETIME_MS });
+    lab = await openApiLab(undefined, { external: { directory: other.directory, lifetimeMs: LIFETIME_MS } });
     other.people.set('carol', { subject: 'uuid-1', groups: ['Crew', 'unknown-here'] });
     for (const name of ['crew', 'local-crew']) await lab.call('post', '/api/v1/groups', { body: { name } });
     await lab.grant({ kind: 'group', name: 'crew' }, [['developer', 'team/**']]);

@@ -6,6 +6,7 @@ import supertest from 'supertest';
 import { createApi } from '../../src/api/index.ts';
 import { type AccessRecord, type AuditEntry, AuditUnavailable } from '../../src/audit/index.ts';
 import {
+  type ClientCertificatesOptions,
   createAuthenticator,
   createDirectory,
   createPasswordHasher,
@@ -80,11 +81,16 @@ const INDEX = digestOf('team/app:list');
 /** What a default mirror would name anew. */
 const MIRRORED = new Map<string, Repository>([['plain', repositoryOf('team/app')]]);
 
+interface LabOptions {
+  readonly external?: External;
+  readonly providers?: readonly SignInProvider[];
+  readonly certificateRules?: ClientCertificatesOptions;
+}
+
 /** The API over the real store, the real auth room and real verdicts; only the log and the registries are doubles. */
 export async function openApiLab(
   fixed?: Identity,
-  external?: External,
-  providers: readonly SignInProvider[] = [],
+  { external, providers = [], certificateRules }: LabOptions = {},
 ) {
   const folder = mkdtempSync(join(tmpdir(), 'dockgate-api-'));
   const clock = createManualClock();
@@ -163,6 +169,7 @@ export async function openApiLab(
         hasher,
         secondFactor,
         providers,
+        certificateRules,
         programs: createProgramSignIns({ accounts, directory, attempts, ...base }),
         seal,
         keys,

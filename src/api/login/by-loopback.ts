@@ -18,7 +18,7 @@ interface LoopbackRequest {
 const REDIRECT = /^http:\/\/127\.0\.0\.1:(\d{1,5})\/signed-in$/;
 
 /** @returns `undefined` for anything that our own command would not ask. */
-export function parseLoopback(query: URLSearchParams): LoopbackRequest | undefined {
+function parseLoopback(query: URLSearchParams): LoopbackRequest | undefined {
   const redirectUri = query.get('redirect_uri') ?? '';
   const [, port] = REDIRECT.exec(redirectUri) ?? [];
   const [state, challenge] = [query.get('state') ?? '', query.get('code_challenge') ?? ''];

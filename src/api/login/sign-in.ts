@@ -4,6 +4,9 @@ import { HOME, parseNext } from './next.ts';
 import { homePage, signInPage } from './pages.ts';
 import { type Answer, browserService, type Handler, type Visit } from './visit.ts';
 
+/** The same for whatever was wrong (C-02). */
+const NOT_ACCEPTED = 'name, password or one-time code not accepted: check them';
+
 /** The form, or for whoever is signed in what there is to do. */
 export const showSignIn: Handler = async (visit) => {
   const { identity, formToken, options, request } = visit;
@@ -42,7 +45,11 @@ function notSignedIn(visit: Visit, next: string, { refusal, reason, principalNam
   const note = principalName === undefined ? {} : { note: `as ${principalName}` };
   return {
     status: refusal.status,
-    page: formPage(visit, next, refusal.message.replace(/^dockgate: /, '')),
+    page: formPage(
+      visit,
+      next,
+      refusal.status === 401 ? NOT_ACCEPTED : refusal.message.replace(/^dockgate: /, ''),
+    ),
     facts: { action: 'sign-in', outcome: 'refused', reason, ...note },
   };
 }

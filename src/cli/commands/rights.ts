@@ -51,10 +51,11 @@ export function addRightsCommands(program: Command, context: CommandContext): vo
   program
     .command('explain <principal> <action> <image>')
     .description('go through a decision step by step: explain alice pull team/app:1.4')
+    .option('--token <name>', 'with this personal access token of the user')
     .option('--scope <scope>', 'with a token for it: repository:team/app:pull')
-    .action((principal: string, action: string, image: string, { scope }: ExplainOptions, command: Command) =>
+    .action((principal: string, action: string, image: string, options: ExplainOptions, command: Command) =>
       withSession(command, context, (invocation) =>
-        explain(invocation, { principal, action, scope, ...splitImage(image) }),
+        explain(invocation, { principal, action, ...options, ...splitImage(image) }),
       ),
     );
 }
@@ -154,6 +155,7 @@ async function listGrants({ client }: Invocation): Promise<Printed> {
 
 interface ExplainOptions {
   readonly scope?: string;
+  readonly token?: string;
 }
 
 async function explain(

@@ -76,7 +76,9 @@ describe('a provider that lies, or whom somebody speaks for', () => {
 
   function openLab(more: Parameters<typeof providerConfig>[1]): Promise<ApiLab> {
     const parts = { clock: createManualClock(), random: systemRandom };
-    return openApiLab(undefined, undefined, openProviders({ providers: [providerConfig(tls, more)] }, parts));
+    return openApiLab(undefined, {
+      providers: openProviders({ providers: [providerConfig(tls, more)] }, parts),
+    });
   }
 
   async function signIn() {

@@ -21,11 +21,9 @@ describe('a person of an OpenID provider', () => {
     server.state.person = firstPerson;
     server.state.isDenied = false;
     const parts = { clock: createManualClock(), random: systemRandom };
-    lab = await openApiLab(
-      undefined,
-      undefined,
-      openProviders({ providers: [providerConfig(server)] }, parts),
-    );
+    lab = await openApiLab(undefined, {
+      providers: openProviders({ providers: [providerConfig(server)] }, parts),
+    });
     await lab.call('post', '/api/v1/groups', { body: { name: 'crew' } });
     await lab.grant({ kind: 'group', name: 'crew' }, [['developer', 'team/**']]);
   });
