@@ -3,9 +3,12 @@ import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { MiB } from '../base/index.ts';
 import { isThere, syncDirectory, writeWhole } from './disk.ts';
-import { logDirectory } from './log-files.ts';
+import { readHeadNote } from './head.ts';
+import { parseLine } from './line.ts';
+import { LogDamaged, logDirectory, readBundle } from './log-files.ts';
 import { readPositions } from './positions.ts';
 import { parseTime } from './stamp.ts';
+import { TILE_WIDTH } from './tree.ts';
 import { listSegments, type Segment, scanSegment, walDirectory } from './wal.ts';
 
 /** A torn tail is at most what one failed append left; of a file that is all rubbish no more is kept. */
@@ -36,10 +39,11 @@ interface TornTail {
  */
 export async function recoverWriter(directory: string, writer: string): Promise<WriterStart> {
   const segments = (await listSegments(directory)).get(writer) ?? [];
-  // Where the files were lost the log still knows the numbers it has: none may be given twice.
+  // Where the files were lost the log still knows the numbers and times it has: none may be given twice or undone.
   const lastSeq = (await readPositions(logDirectory(directory))).get(writer)?.seq ?? 0;
   const nextNumber = (segments.at(-1)?.number ?? 0) + 1;
-  let start: WriterStart = { nextNumber, lastSeq, newestUs: 0, torn: [] };
+  const newestUs = segments.length === 0 ? await newestInLog(directory) : 0;
+  let start: WriterStart = { nextNumber, lastSeq, newestUs, torn: [] };
   let lowestFirst: number | undefined;
   for (const segment of [...segments].reverse()) {
     const end = await lookThrough(segment);
@@ -55,6 +59,24 @@ export async function recoverWriter(directory: string, writer: string): Promise<
   }
   if (start.torn.length > 0) await syncDirectory(walDirectory(directory));
   return start;
+}
+
+/** The time of the log's newest records, whoever wrote them; 0 where it has none or cannot be read. */
+async function newestInLog(directory: string): Promise<number> {
+  const size = (await readHeadNote(directory))?.checkpoint.size ?? 0;
+  if (size === 0) return 0;
+  const first = size - 1 - ((size - 1) % TILE_WIDTH);
+  try {
+    const lines = await readBundle(logDirectory(directory), first / TILE_WIDTH, size - first);
+    return Math.max(
+      0,
+      ...lines.map((line) => parseTime(parseLine(line)?.time ?? '')).filter(Number.isFinite),
+    );
+  } catch (error) {
+    // What is damaged is for the sequencer and for `verify` to name; the wall clock serves.
+    if (error instanceof LogDamaged) return 0;
+    throw error;
+  }
 }
 
 async function lookThrough(segment: Segment): Promise<{

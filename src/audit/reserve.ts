@@ -29,7 +29,7 @@ export interface Reserve {
   makeRoom(): void;
 }
 
-export function reservePath(directory: string): string {
+function reservePath(directory: string): string {
   return join(directory, 'reserve');
 }
 

@@ -1,7 +1,7 @@
 import type { Clock } from '../base/index.ts';
 
 /** A jump of the wall clock larger than this, in milliseconds, is recorded. */
-const STEP_MS_MIN = 5000;
+export const STEP_MS_MIN = 5000;
 /** Wall and monotonic clock drift apart by slewing; beyond this many milliseconds the wall clock is read anew. */
 const DRIFT_MS_MAX = 2;
 

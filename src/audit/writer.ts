@@ -12,7 +12,7 @@ import { createReserve, type Reserve } from './reserve.ts';
 import { type Durability, type OpenSegment, openSegmentFile } from './segment-file.ts';
 import { createSeries, type Series } from './series.ts';
 import { isAuditEntry, isLogName } from './shape.ts';
-import { createRecordTime, type RecordTime } from './stamp.ts';
+import { createRecordTime, type RecordTime, STEP_MS_MIN } from './stamp.ts';
 import { walDirectory } from './wal.ts';
 
 export interface AuditWriterOptions {
@@ -123,6 +123,10 @@ class Writer {
     this.#notes = createNotes(limits, { ...parts, pass: (summary) => this.#enqueueOrCount(summary) });
     // Whatever an earlier process of this writer had begun and not told the end of, has ended.
     if (start.lastSeq > 0) this.#system('log.reopened', {});
+    const behindMs = Math.round(start.newestUs / 1000 - parts.clock.nowMs());
+    if (behindMs > STEP_MS_MIN) {
+      this.#system('clock.step', { note: `the wall clock is ${behindMs} ms behind the newest record` });
+    }
     for (const { segment, bytes, sha256 } of start.torn) {
       const note = `segment ${segment} ended with ${bytes} bytes nobody was answered for, sha256:${sha256}`;
       this.#system('log.recovered', { bytes, reason: 'torn-tail', note });

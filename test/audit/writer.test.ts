@@ -393,6 +393,39 @@ describe('a writer of the access log', () => {
     await isClean(4);
   });
 
+  it('never goes back in time over restarts with a clock set back, nor where its files were lost (A-17)', async () => {
+    const clock = createManualClock(Date.now());
+    for (const [setBackMs, isLost] of [
+      [HOUR_MS, false],
+      [2 * HOUR_MS, true],
+      [-3 * HOUR_MS, false],
+      [5 * HOUR_MS, true],
+    ] as const) {
+      const writer = await lab.openWriter({ clock });
+      for (let count = 0; count < 3; count += 1) {
+        await writer.record(entry());
+        clock.advance(10);
+      }
+      await writer.close();
+      await sequence();
+      clock.set(clock.nowMs() - setBackMs);
+      if (isLost) await rm(join(lab.directory, 'wal'), { recursive: true });
+    }
+    const last = await lab.openWriter({ clock });
+    await last.record(entry());
+    await last.close();
+    await sequence();
+    const records = lab.index.records.map(({ record }) => record);
+    const times = records.map((record) => record.time);
+    assert.deepEqual(times, times.toSorted());
+    assert.equal(records.filter(({ action }) => action === 'pull').length, 13);
+    const behind = records.filter(
+      ({ action, note }) => action === 'clock.step' && /is \d+ ms behind/.test(note ?? ''),
+    );
+    assert.ok(behind.length >= 2, 'that it stood still is told');
+    assert.equal((await lab.verify()).damage, undefined);
+  });
+
   it('writes what waits when it is closed, and refuses after that', async () => {
     const writer = await lab.openWriter();
     const records = Array.from({ length: 50 }, () => writer.record(entry()));

@@ -104,7 +104,7 @@ describe('a command where no server runs', function () {
       const { code, stdout } = await verify('--public-key', key, '--against', checkpoint);
       assert.equal(code, 0);
       assert.match(stdout, /the log is whole: \d+ records/);
-      assert.match(stdout, /it continues the checkpoint in /);
+      assert.match(stdout, /it continues the checkpoints in /);
       assert.doesNotMatch(stdout, /believed/);
     });
 

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { watchSecrets } from './secret-watch.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const MAIN = join(ROOT, 'src/cli/main.ts');
@@ -78,7 +79,7 @@ export interface Dockgate {
   stop(): Promise<void>;
   /** SIGKILL to every process of it. */
   killAll(): Promise<void>;
-  /** `stop`, and the folder goes. */
+  /** `stop`, and the folder goes. @throws {Error} a secret that the test used is in what the server has written. */
   remove(): Promise<void>;
 }
 
@@ -157,9 +158,21 @@ function createHandle(started: Started): Dockgate {
   const ca = readFileSync(caPath, 'utf8');
   const pid = child.pid ?? 0;
   const isOver = () => child.exitCode !== null || child.signalCode !== null;
-  const request = (path: string, options: HttpOptions = {}) => exchange({ port, ca }, path, options);
-  const cli: Dockgate['cli'] = (args, input) =>
-    runCli(['--data', data, ...args], { cwd: directory, ...(input === undefined ? {} : { input }) });
+  const adminPassword = readPassword(join(data, 'admin-password'));
+  const secrets = watchSecrets();
+  const request = async (path: string, options: HttpOptions = {}): Promise<HttpAnswer> => {
+    const answer = await exchange({ port, ca }, path, options);
+    secrets.request(options, answer);
+    return answer;
+  };
+  const cli: Dockgate['cli'] = async (args, input) => {
+    const ran = await runCli(['--data', data, ...args], {
+      cwd: directory,
+      ...(input === undefined ? {} : { input }),
+    });
+    secrets.command(input, ran.stdout);
+    return ran;
+  };
   const run: Dockgate['run'] = async (args, input) => {
     const { code, stdout, stderr } = await cli(args, input);
     if (code !== 0) throw new Error(`dockgate ${args.join(' ')} ended with ${code}: ${stderr}`);
@@ -175,7 +188,7 @@ function createHandle(started: Started): Dockgate {
     ...{ directory, data, port, opsPort, caPath, ca, pid, request, cli, run, stop },
     host: `localhost:${port}`,
     url: `https://localhost:${port}`,
-    adminPassword: readPassword(join(data, 'admin-password')),
+    adminPassword,
     output: started.output,
     async token(basic, ...scopes) {
       const query = new URLSearchParams([
@@ -209,7 +222,13 @@ function createHandle(started: Started): Dockgate {
     },
     async remove() {
       await stop();
-      rmSync(directory, { recursive: true, force: true });
+      try {
+        // Of every test's server: what it has written holds no secret that the test used.
+        // A first start prints the first password, once, for who started it.
+        secrets.look(data, started.output().replace(adminPassword, ''));
+      } finally {
+        rmSync(directory, { recursive: true, force: true });
+      }
     },
   };
 }
