@@ -2093,6 +2093,48 @@ export const GUARDS: readonly Guard[] = [
     with: '',
     tests: ['test/traffic/traffic.test.ts'],
   },
+  {
+    guard: 'P-21: a quota is asked in the transaction that links a blob',
+    file: 'src/store/link-writes.ts',
+    replace: 'askedBytes: isNew ? link.size : 0 });',
+    with: 'askedBytes: 0 });',
+    tests: ['test/store/quotas.test.ts'],
+  },
+  {
+    guard: 'P-21: a quota is asked in the transaction that links a manifest',
+    file: 'src/store/link-manifest.ts',
+    replace: 'if (link.requireContent) await requireRoomFor(sql, quotas, link);',
+    with: '',
+    tests: ['test/store/quotas.test.ts'],
+  },
+  {
+    guard: 'P-21: a quota counts what is asked beside what is used',
+    file: 'src/store/quotas.ts',
+    replace: 'state.usedBytes + askedBytes > state.bytesMax',
+    with: 'state.usedBytes > state.bytesMax',
+    tests: ['test/store/quotas.test.ts'],
+  },
+  {
+    guard: 'P-21: an upload that will not fit is refused before it comes',
+    file: 'src/gateway/uploads.ts',
+    replace: "if (refusal) return deny({ ...facts, reason: 'quota.exceeded' }, refusal);",
+    with: '',
+    tests: ['test/product/limits.test.ts'],
+  },
+  {
+    guard: 'P-21: a body without a length ends where the room ends',
+    file: 'src/origin/append.ts',
+    replace: 'const room = body.room?.bytesMax ?? left;',
+    with: 'const room = left;',
+    tests: ['test/origin/uploads.test.ts'],
+  },
+  {
+    guard: 'P-21: the unfinished uploads of one principal hold so much and no more',
+    file: 'src/origin/append.ts',
+    replace: 'const most = Math.min(room, left);',
+    with: 'const most = room;',
+    tests: ['test/origin/uploads.test.ts'],
+  },
   // The command and the start
   {
     guard: 'a registry that containerd has no folder for leads nowhere, also to 1.6',

@@ -16,7 +16,7 @@ import type {
   TokenIssuer,
 } from '../auth/index.ts';
 import type { Clock, Logger, Random } from '../base/index.ts';
-import type { Content, Inventory, LinkReads, LinkWrites } from '../content/index.ts';
+import type { Content, Inventory, LinkReads, LinkWrites, Quotas } from '../content/index.ts';
 import type { Digest, ManifestKind, Reference, Repository, Tag } from '../oci/index.ts';
 import type { Traffic } from '../traffic/index.ts';
 import type { FactReads, FactWrites, ReadReport, ScanRequests, Verdicts } from '../verdicts/index.ts';
@@ -42,6 +42,7 @@ export interface ApiParts {
   readonly links: LinkReads;
   readonly linkWrites: Pick<LinkWrites, 'sweepPending' | 'unowned'>;
   readonly inventory: Inventory;
+  readonly quotas: Pick<Quotas, 'list'>;
   readonly content: Content;
   readonly facts: FactReads & FactWrites;
   readonly verdicts: Verdicts;

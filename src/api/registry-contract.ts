@@ -34,6 +34,7 @@ export const verifiedShape = z.object({
 
 export const usageQuery = z.strictObject({ limit: z.coerce.number().int().min(1).max(1000).default(20) });
 export const usageShape = z.object({
+  quotas: z.array(z.object({ on: z.string(), bytesMax: z.number(), usedBytes: z.number() })),
   contents: z.number(),
   bytes: z.number(),
   repositories: z.array(

@@ -174,6 +174,7 @@ export async function openHouse(
       accounts: store.accounts,
       links: store.links,
       inventory: store.inventory,
+      quotas: store.quotas,
       linkWrites: store.links,
       facts: store.facts,
       manifests: store.manifests,

@@ -20,7 +20,11 @@ export function openSources(
   },
 ): Sources {
   if (config.upstreams.length === 0) {
-    const origin = { directory: paths.uploads, sessionsMax: config.limits.uploadSessionsMax };
+    const origin = {
+      directory: paths.uploads,
+      sessionsMax: config.limits.uploadSessionsMax,
+      unfinishedBytesMax: config.limits.uploadBytesMax,
+    };
     return createSources([{ prefix: '', source: createOrigin(origin, parts) }]);
   }
   return createSources(

@@ -1,9 +1,15 @@
 import type { StoreOptions } from '../store/index.ts';
 import type { NodeConfig } from './node-config.ts';
+import { quotasOf } from './quotas-of.ts';
 
-/** Which databases the node uses. */
+/** Which databases the node uses, and what its repositories may hold. */
 export function storeOptions(
-  config: Pick<NodeConfig, 'dataDirectory' | 'databasePath' | 'postgres'>,
+  config: Pick<NodeConfig, 'dataDirectory' | 'databasePath' | 'postgres' | 'limits'>,
 ): StoreOptions {
-  return { directory: config.dataDirectory, mainPath: config.databasePath, postgres: config.postgres };
+  return {
+    directory: config.dataDirectory,
+    mainPath: config.databasePath,
+    postgres: config.postgres,
+    quotas: quotasOf(config),
+  };
 }

@@ -24,7 +24,7 @@ import {
   type TokenIssuer,
 } from '../auth/index.ts';
 import type { Changes, Clock, Logger, Random } from '../base/index.ts';
-import type { Content, Inventory, LinkReads, LinkWrites } from '../content/index.ts';
+import type { Content, Inventory, LinkReads, LinkWrites, Quotas } from '../content/index.ts';
 import {
   createGateway,
   createReferrerImports,
@@ -60,6 +60,7 @@ export interface SurfaceParts {
   readonly accounts: AccountReads & AccountWrites;
   readonly links: LinkReads;
   readonly inventory: Inventory;
+  readonly quotas: Quotas;
   readonly linkWrites: LinkWrites;
   readonly facts: FactReads & FactWrites;
   readonly manifests: ManifestReads;

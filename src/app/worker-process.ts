@@ -82,6 +82,7 @@ await runChild(async ({ config, version, name }, closing) => {
       scans: createRemoteScans(rpc, scannerNames(config)),
       links: reads.links,
       inventory: reads.inventory,
+      quotas: reads.quotas,
       manifests: reads.manifests,
       records: reads.recordIndex,
       log: remotePart<LogKeeper>(rpc, 'log'),

@@ -28,5 +28,5 @@ export { readPrivateFile } from './private-file.ts';
 export type { Random } from './random.ts';
 export { newId, systemRandom } from './random.ts';
 export { createSingleFlight } from './single-flight.ts';
-export { GiB, KiB, MiB, parseBytes, printBytes } from './sizes.ts';
+export { GiB, KiB, MiB, parseBytes, printBytes, sayBytes } from './sizes.ts';
 export { StartError } from './start-error.ts';

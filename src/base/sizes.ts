@@ -20,6 +20,12 @@ export function parseBytes(text: string): number | undefined {
   return Number.isSafeInteger(bytes) ? bytes : undefined;
 }
 
+/** The same for a sentence: `512 bytes` where no unit divides it. */
+export function sayBytes(bytes: number): string {
+  const printed = printBytes(bytes);
+  return /^\d+$/.test(printed) ? `${printed} bytes` : printed;
+}
+
 /** Prints a count of bytes in the largest binary unit that divides it, as parseBytes reads it. */
 export function printBytes(bytes: number): string {
   for (const [name, unit] of [

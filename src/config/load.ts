@@ -107,9 +107,12 @@ export interface LimitsConfig {
     /** Pattern of repositories. */
     readonly on: string;
     readonly allowance: Allowance;
+    /** Quota in bytes. */
+    readonly storageMax: number | undefined;
   }[];
   /** Of one principal. */
   readonly uploadSessionsMax: number;
+  readonly uploadBytesMax: number;
   readonly pendingMs: number;
   /** Of one worker. */
   readonly heldRequestsMax: number;
@@ -199,6 +202,11 @@ function refuseContradictions(tree: Tree, settings: Settings): void {
   const opsPort = settings.opsPort ?? ops?.port;
   if (settings.proxies.proxyProtocol && settings.proxies.trusted.length === 0) {
     problems.push({ path: ['proxies', 'proxyProtocol'], message: 'trusted is empty: whose headers?' });
+  }
+  for (const [index, { storage }] of settings.limits.repositories.entries()) {
+    if (storage === undefined || settings.upstreams.length === 0) continue;
+    const message = 'quotas are of the embedded registry, and upstreams are configured';
+    problems.push({ path: ['limits', 'repositories', index, 'storage'], message });
   }
   if (settings.port !== 0 && opsPort === settings.port && overlaps(settings.listen, ops?.address)) {
     problems.push({ path: ['opsListen'], message: `uses port ${settings.port}, which is the gateway's own` });
@@ -309,8 +317,11 @@ function toLimits(limits: Settings['limits']): LimitsConfig {
     connectionsPerAddressMax: limits.connectionsPerAddress,
     address: limits.address,
     principal: limits.principal,
-    repositories: limits.repositories.map(({ on, ...allowance }) => ({ on, allowance })),
+    repositories: limits.repositories.map(({ on, storage, ...allowance }) => ({
+      ...{ on, allowance, storageMax: storage },
+    })),
     uploadSessionsMax: limits.uploadSessions,
+    uploadBytesMax: limits.uploadBytes,
     pendingMs: limits.upload,
     heldRequestsMax: limits.heldRequests,
     heldPerPrincipalMax: limits.heldPerPrincipal,

@@ -98,6 +98,10 @@ const repositoryLimits = section('What the repositories of a pattern get togethe
     ...byteCount('1KiB', '1TiB'),
   }),
   streams: optionalSetting({ doc: 'Requests under way at once.', ...wholeNumber(1, 1_000_000) }),
+  storage: optionalSetting({
+    doc: 'Quota of the embedded registry: bytes that they may hold, what each repository links counted there.',
+    ...byteCount('1KiB', '1024TiB'),
+  }),
 });
 
 const upstream = section('A registry behind the gateway.', {
@@ -733,13 +737,18 @@ export const schema = section('', {
     }),
     principal: allowance('What one user or robot may take of a node.', { requests: 10_000, streams: 2000 }),
     repositories: list(
-      'Limits by repositories; each that matches holds. Requests count once they are allowed.',
+      'Limits and quotas by repositories; each that matches holds. Requests count once they are allowed.',
       repositoryLimits,
     ),
     uploadSessions: setting({
       doc: 'Uploads that one principal may have open at once.',
       ...wholeNumber(1, 100_000),
       default: 200,
+    }),
+    uploadBytes: setting({
+      doc: 'Bytes that one principal may have in uploads of the embedded registry that are not finished.',
+      ...byteCount('1MiB', '1024TiB'),
+      default: '500GiB',
     }),
     upload: setting({
       doc: 'An upload, or an uploaded blob that no manifest names, is forgotten after so long.',

@@ -25,6 +25,8 @@ export type {
   UploadBody,
   UploadProgress,
 } from './ports.ts';
+export type { QuotaState, Quotas } from './quotas.ts';
+export { QuotaExceeded, quotaRefusal } from './quotas.ts';
 export type { Fill } from './shared-fill.ts';
 export type { Pourable } from './stored.ts';
 export { takeManifest } from './take-manifest.ts';

@@ -155,6 +155,8 @@ export interface UploadBody {
   readonly contentLength?: number;
   /** The chunk's place as the client states it; absent: append. */
   readonly range?: { readonly first: number; readonly last: number };
+  /** The embedded registry takes no more than this. */
+  readonly room?: { readonly bytesMax: number; readonly refusal: Refusal };
 }
 
 /** Where an upload stands. `state` is opaque to all but the source; the gateway signs it into Location. */

@@ -1,7 +1,7 @@
 import type { Audit } from '../audit/index.ts';
 import type { Authenticator, Directory } from '../auth/index.ts';
 import type { Clock, Logger, Random } from '../base/index.ts';
-import type { Content, LinkReads, LinkWrites } from '../content/index.ts';
+import type { Content, LinkReads, LinkWrites, Quotas } from '../content/index.ts';
 import type { Digest, Repository, Tag } from '../oci/index.ts';
 import type { Traffic } from '../traffic/index.ts';
 import type { FactWrites, ScanRequests, Verdicts } from '../verdicts/index.ts';
@@ -17,6 +17,7 @@ export interface GatewayParts {
   readonly content: Pick<Content, 'find' | 'openToPour' | 'read' | 'put' | 'fill'>;
   readonly links: LinkReads;
   readonly linkWrites: LinkWrites;
+  readonly quotas: Pick<Quotas, 'of'>;
   readonly facts: Pick<FactWrites, 'seeDigest'>;
   readonly scans: Pick<ScanRequests, 'request'>;
   readonly sources: Sources;

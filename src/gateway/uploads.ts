@@ -1,4 +1,4 @@
-import type { UploadBody } from '../content/index.ts';
+import { quotaRefusal, type UploadBody } from '../content/index.ts';
 import {
   algorithmOf,
   type Digest,
@@ -61,10 +61,16 @@ export async function planUploadStart(
   } else if (digest) {
     const body = readUploadBody(call);
     if (isRefusal(body)) return deny({ ...begun.facts, reason: 'upload.invalid' }, body);
-    return allow({ ...begun.facts, digest }, 201, () => putWhole(call, parts, options, begun, digest, body));
+    const room = await findRoom(call, parts, begun, { body });
+    if ('isAllowed' in room) return room;
+    return allow({ ...begun.facts, digest }, 201, () =>
+      putWhole(call, parts, options, begun, digest, { ...body, ...room }),
+    );
   }
   const algorithm = uploadAlgorithm(queryValue(query, 'digest-algorithm'));
   if (!algorithm) return deny({ ...begun.facts, reason: 'digest.invalid' }, malformedDigest());
+  const room = await findRoom(call, parts, begun, {});
+  if ('isAllowed' in room) return room;
   return allow(begun.facts, 202, () => start(call, parts, begun, algorithm));
 }
 
@@ -171,13 +177,41 @@ export async function planUpload(
   if (call.method === 'DELETE') return allow(begun.facts, 204, () => cancel(begun, session));
   const body = readUploadBody(call);
   if (isRefusal(body)) return deny({ ...begun.facts, reason: 'upload.invalid' }, body);
+  const room = await findRoom(call, parts, begun, { body, state: session.state });
+  if ('isAllowed' in room) return room;
+  const fitting = { ...body, ...room };
   if (call.method === 'PATCH')
-    return allow(begun.facts, 202, () => append(call, parts, begun, session, body));
+    return allow(begun.facts, 202, () => append(call, parts, begun, session, fitting));
   const digest = parseDigest(queryValue(call.route.query, 'digest') ?? '');
   if (!digest) return deny({ ...begun.facts, reason: 'digest.invalid' }, malformedDigest());
   return allow({ ...begun.facts, digest }, 201, () =>
-    finish(call, parts, options, begun, session, digest, body),
+    finish(call, parts, options, begun, session, digest, fitting),
   );
+}
+
+/**
+ * What the quotas leave for an upload: refused at once where its length says that it will not fit, else told to who
+ * takes the body. Others may take that room meanwhile, so the link at the end decides.
+ */
+async function findRoom(
+  call: Call,
+  parts: GatewayParts,
+  { repository, located, facts }: Upload,
+  growth: { readonly body?: UploadBody; readonly state?: string },
+): Promise<Pick<UploadBody, 'room'> | Plan> {
+  if (located.source.kind !== 'origin') return {};
+  const quotas = await parts.quotas.of(repository);
+  if (quotas.length === 0) return {};
+  const { body, state } = growth;
+  const progress = state === undefined ? undefined : await located.source.findUpload(located.name, state);
+  const before = progress?.offset ?? 0;
+  const left = Math.min(...quotas.map(({ bytesMax, usedBytes }) => bytesMax - usedBytes));
+  // Of a body without a length nobody knows more than that it has a byte; the end of an upload may have none.
+  const asked = body === undefined ? 1 : before + (body.contentLength ?? (call.method === 'PUT' ? 0 : 1));
+  const refusal = quotaRefusal(quotas, asked);
+  if (refusal) return deny({ ...facts, reason: 'quota.exceeded' }, refusal);
+  const beyond = quotaRefusal(quotas, left + 1);
+  return beyond ? { room: { bytesMax: left - before, refusal: beyond } } : {};
 }
 
 async function status(

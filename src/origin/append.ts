@@ -1,9 +1,19 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
+import { MiB } from '../base/index.ts';
 import { ContentUnavailable, orUnavailable, type UploadBody } from '../content/index.ts';
 import { type Refusal, refuse } from '../oci/index.ts';
 
 const FLAGS = constants.O_WRONLY | constants.O_APPEND | constants.O_NOFOLLOW;
+
+/** What one principal's unfinished uploads may hold together (threat P-21). */
+export interface OwnersShare {
+  /** Below 0: there is too much already. */
+  bytesLeft(): Promise<number>;
+  readonly refusal: Refusal;
+}
+
+const LOOK_EVERY_BYTES = 16 * MiB;
 
 /**
  * Appends the body of one request to the upload's file.
@@ -16,11 +26,15 @@ const FLAGS = constants.O_WRONLY | constants.O_APPEND | constants.O_NOFOLLOW;
  * @throws {ContentUnavailable} the disk refused; what it took stays.
  * @see OCI distribution-spec 1.1, "Pushing a blob in chunks"; threat P-20
  */
-export async function appendChunk(path: string, body: UploadBody): Promise<number | Refusal> {
+export async function appendChunk(
+  path: string,
+  body: UploadBody,
+  share: OwnersShare,
+): Promise<number | Refusal> {
   const file = await orUnavailable(open(path, FLAGS));
   try {
     const before = (await orUnavailable(file.stat())).size;
-    return checkChunk(body, before) ?? (await appendTo(file, before, body));
+    return checkChunk(body, before) ?? (await appendTo(file, before, { body, share }));
   } finally {
     await file.close();
   }
@@ -40,10 +54,17 @@ export function outOfOrder(offset: number, message: string): Refusal {
   return refuse('BLOB_UPLOAD_INVALID', message, { status: 416, headers });
 }
 
-async function appendTo(file: FileHandle, before: number, body: UploadBody): Promise<number | Refusal> {
+async function appendTo(
+  file: FileHandle,
+  before: number,
+  { body, share }: { readonly body: UploadBody; readonly share: OwnersShare },
+): Promise<number | Refusal> {
   const { range } = body;
   const stated = range ? lengthOf(range) : undefined;
-  const copied = await copy(body, file, stated ?? Number.POSITIVE_INFINITY);
+  const left = await share.bytesLeft();
+  const room = body.room?.bytesMax ?? left;
+  const most = Math.min(room, left);
+  const copied = await copy(body, file, { bytesMax: Math.min(most, stated ?? most), share });
   if (copied.ending === 'cut') {
     return refuse('BLOB_UPLOAD_INVALID', 'dockgate: the connection ended in the middle of the chunk');
   }
@@ -51,24 +72,36 @@ async function appendTo(file: FileHandle, before: number, body: UploadBody): Pro
     return before + copied.received;
   }
   await orUnavailable(file.truncate(before));
+  if (copied.ending === 'crowded' || copied.received > left) return share.refusal;
+  if (body.room && copied.received > room) return body.room.refusal;
   const arrived = copied.ending === 'long' ? 'more' : 'less';
   return refuse('SIZE_INVALID', `dockgate: ${arrived} than the ${stated} bytes of Content-Range arrived`);
 }
 
 interface Copied {
   readonly received: number;
-  readonly ending: 'whole' | 'cut' | 'long';
+  readonly ending: 'whole' | 'cut' | 'long' | 'crowded';
 }
 
 /** Stops reading beyond `bytesMax`, and leaves the rest of the request to who answers it. */
-async function copy({ request }: UploadBody, file: FileHandle, bytesMax: number): Promise<Copied> {
+async function copy(
+  { request }: UploadBody,
+  file: FileHandle,
+  { bytesMax, share }: { readonly bytesMax: number; readonly share: OwnersShare },
+): Promise<Copied> {
   let received = 0;
+  let lookAt = LOOK_EVERY_BYTES;
   try {
     // Not destroyed, whatever happens here: the client is to read the answer.
     const chunks: AsyncIterable<Uint8Array> = request.iterator({ destroyOnReturn: false });
     for await (const chunk of chunks) {
       received += chunk.length;
       if (received > bytesMax) return { received, ending: 'long' };
+      if (received > lookAt) {
+        // Other uploads of the owner grow beside this one.
+        if ((await share.bytesLeft()) < 0) return { received, ending: 'crowded' };
+        lookAt += LOOK_EVERY_BYTES;
+      }
       await orUnavailable(file.appendFile(chunk));
     }
     return { received, ending: 'whole' };

@@ -1,6 +1,6 @@
 import { constants } from 'node:fs';
 import { access, rm } from 'node:fs/promises';
-import { type Clock, isErrorWithCode, type Random } from '../base/index.ts';
+import { type Clock, isErrorWithCode, type Random, sayBytes } from '../base/index.ts';
 import {
   type Content,
   type LinkReads,
@@ -19,7 +19,7 @@ import {
   type Repository,
   refuse,
 } from '../oci/index.ts';
-import { appendChunk, outOfOrder } from './append.ts';
+import { appendChunk, type OwnersShare, outOfOrder } from './append.ts';
 import { sealFile } from './seal.ts';
 import { createUploadFiles, type UploadFiles } from './upload-files.ts';
 
@@ -28,6 +28,8 @@ export interface OriginOptions {
   readonly directory: string;
   /** Uploads that one principal may have open at once. */
   readonly sessionsMax: number;
+  /** Bytes that one principal may have in uploads that are not finished; requests that arrive at once may pass it a little. */
+  readonly unfinishedBytesMax: number;
 }
 
 export interface OriginParts {
@@ -51,7 +53,7 @@ export function createOrigin(options: OriginOptions, parts: OriginParts): Source
     ...createPulls(parts),
     ...createPushes(parts),
     ...createRemovals(parts.linkWrites),
-    ...createUploads(uploads, parts.content),
+    ...createUploads(uploads, parts.content, options),
 
     async check() {
       try {
@@ -157,7 +159,17 @@ function createRemovals(linkWrites: LinkWrites): Pick<Source, 'removeTag' | 'rem
 
 type Uploads = Pick<Source, 'startUpload' | 'appendUpload' | 'finishUpload' | 'findUpload' | 'cancelUpload'>;
 
-function createUploads(uploads: UploadFiles, content: Content): Uploads {
+function createUploads(
+  uploads: UploadFiles,
+  content: Content,
+  { unfinishedBytesMax }: Pick<OriginOptions, 'unfinishedBytesMax'>,
+): Uploads {
+  const most = sayBytes(unfinishedBytesMax);
+  const message = `dockgate: your unfinished uploads may hold ${most}: finish or cancel some, or wait until they expire`;
+  const shareOf = (state: string): OwnersShare => ({
+    bytesLeft: async () => unfinishedBytesMax - (await uploads.ownersBytes(state)),
+    refusal: refuse('DENIED', message, { status: 413 }),
+  });
   return {
     async startUpload(_repository, _algorithm, startedBy) {
       const state = await uploads.create(startedBy);
@@ -168,13 +180,13 @@ function createUploads(uploads: UploadFiles, content: Content): Uploads {
 
     appendUpload: (_repository, state, body) =>
       withUpload(uploads, state, async (path) => {
-        const appended = await appendChunk(path, body);
+        const appended = await appendChunk(path, body, shareOf(state));
         return isRefusal(appended) ? appended : { state, offset: appended };
       }),
 
     finishUpload: (_repository, state, digest, body) =>
       withUpload(uploads, state, async (path) => {
-        const appended = await appendChunk(path, body);
+        const appended = await appendChunk(path, body, shareOf(state));
         return isRefusal(appended) ? appended : publishUpload(content, path, digest);
       }),
 

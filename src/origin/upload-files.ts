@@ -21,6 +21,8 @@ export interface UploadFiles {
   sizeOf(state: string): Promise<number | undefined>;
   /** Gives `work` the upload's file, for itself alone. `work` may move the file away: then the upload is over. */
   hold<T>(state: string, work: (path: string) => Promise<T>): Promise<HoldResult<T>>;
+  /** Bytes in all uploads of the owner of this one. */
+  ownersBytes(state: string): Promise<number>;
   /** @returns whether there was one. A request that still writes to it writes into the void. */
   remove(state: string): Promise<boolean>;
 }
@@ -68,6 +70,19 @@ export function createUploadFiles(options: UploadFilesOptions, random: Random): 
         if (found) return found.size;
       }
       return undefined;
+    },
+
+    async ownersBytes(state) {
+      const owner = STATE.exec(state)?.[1];
+      if (owner === undefined) return 0;
+      let bytes = 0;
+      for (const id of await entriesOf(join(directory, owner))) {
+        const name = await findFile(join(directory, owner, id));
+        // One that ends meanwhile is nobody's any more.
+        const found = name && (await orAbsent(lstat(join(directory, owner, id, name))));
+        if (found) bytes += found.size;
+      }
+      return bytes;
     },
 
     async hold(state, work) {

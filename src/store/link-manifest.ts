@@ -9,6 +9,7 @@ import {
   type Tag,
 } from '../oci/index.ts';
 import { toJsonText } from './json-text.ts';
+import { type Quota, requireRoom } from './quotas.ts';
 import { inChunks } from './rows.ts';
 import type { MainSql } from './tables.ts';
 import type { Changed } from './transactions.ts';
@@ -28,7 +29,7 @@ interface NamedBlob {
 export async function linkManifest(
   sql: MainSql,
   link: NewManifestLink,
-  changed: Changed,
+  { changed, quotas }: { readonly changed: Changed; readonly quotas: readonly Quota[] },
 ): Promise<LinkResult> {
   const blobs = namedBlobs(link.manifest);
   const held = await heldBlobs(sql, link.repository, blobs);
@@ -38,6 +39,8 @@ export async function linkManifest(
   }
   const refused = await refusedTag(sql, link);
   if (refused) return { ok: false, ...refused };
+  // What it names is linked here already, and counted.
+  if (link.requireContent) await requireRoomFor(sql, quotas, link);
   await keepManifest(sql, link, blobs, changed);
   await keepLink(sql, link);
   // Named is not held: a layer that lies elsewhere may lie in another repository's content (threats V-18, N-13).
@@ -57,6 +60,22 @@ export async function linkManifest(
   }
   changed('links', link.repository);
   return { ok: true };
+}
+
+/** @throws {QuotaExceeded} its own bytes are too much. */
+async function requireRoomFor(
+  sql: MainSql,
+  quotas: readonly Quota[],
+  { repository, digest, size }: NewManifestLink,
+): Promise<void> {
+  if (quotas.length === 0) return;
+  const known = await sql
+    .selectFrom('repository_manifests')
+    .select('owner')
+    .where('repository', '=', repository)
+    .where('digest', '=', digest)
+    .executeTakeFirst();
+  await requireRoom(sql, quotas, { repository, askedBytes: known?.owner === 'origin' ? 0 : size });
 }
 
 /**

@@ -1,12 +1,13 @@
 import type { LinkWrites } from '../content/index.ts';
 import type { Digest, Repository } from '../oci/index.ts';
 import { linkManifest } from './link-manifest.ts';
+import { type Quota, requireRoom } from './quotas.ts';
 import { inChunks } from './rows.ts';
 import { documentsInUse } from './sboms.ts';
 import type { MainSql, MainTables } from './tables.ts';
 import type { Changed, Write } from './transactions.ts';
 
-export function createLinkWrites(write: Write<MainTables>): LinkWrites {
+export function createLinkWrites(write: Write<MainTables>, quotas: readonly Quota[]): LinkWrites {
   /**
    * A change of one repository that may find nothing to do here; it is told all the same, since processes remember what a
    * registry behind us said of tags that SQL does not hold.
@@ -17,8 +18,8 @@ export function createLinkWrites(write: Write<MainTables>): LinkWrites {
       return remove(sql);
     });
   return {
-    linkManifest: (link) => write((sql, changed) => linkManifest(sql, link, changed)),
-    linkBlob: (link) => write((sql, changed) => linkBlob(sql, link, changed)),
+    linkManifest: (link) => write((sql, changed) => linkManifest(sql, link, { changed, quotas })),
+    linkBlob: (link) => write((sql, changed) => linkBlob(sql, link, { changed, quotas })),
     removeTag: (repository, tag) =>
       removal(repository, async (sql) => {
         const removed = await sql
@@ -53,7 +54,11 @@ type BlobLink = Parameters<LinkWrites['linkBlob']>[0];
  * prolonged. What an origin manifest of the repository names already (its blob was deleted meanwhile) is `origin`
  * at once.
  */
-async function linkBlob(sql: MainSql, link: BlobLink, changed: Changed): Promise<void> {
+async function linkBlob(
+  sql: MainSql,
+  link: BlobLink,
+  { changed, quotas }: { readonly changed: Changed; readonly quotas: readonly Quota[] },
+): Promise<void> {
   const { repository, digest } = link;
   const known = await sql
     .selectFrom('repository_blobs')
@@ -65,6 +70,8 @@ async function linkBlob(sql: MainSql, link: BlobLink, changed: Changed): Promise
   if (known && link.owner === 'cached') return;
   const isNamed = await isNamedBy(sql, { repository, digest, owner: 'origin' });
   const owner = isNamed ? 'origin' : link.owner;
+  const isNew = owner !== 'cached' && known?.owner !== 'pending';
+  await requireRoom(sql, quotas, { repository, askedBytes: isNew ? link.size : 0 });
   const untilMs = owner === 'pending' ? Math.max(link.untilMs ?? 0, known?.until_ms ?? 0) : null;
   const values = { owner, until_ms: untilMs, size: link.size };
   await sql

@@ -2,7 +2,7 @@ import { chmodSync, existsSync, mkdirSync } from 'node:fs';
 import type { RecordIndexReads, RecordIndexWrites } from '../audit/index.ts';
 import type { AccountReads, AccountWrites } from '../auth/index.ts';
 import type { Change, Clock, Logger, Random } from '../base/index.ts';
-import type { Inventory, LinkReads, LinkWrites } from '../content/index.ts';
+import type { Inventory, LinkReads, LinkWrites, Quotas } from '../content/index.ts';
 import type { FactReads, FactWrites, ManifestReads, ScanJobs } from '../verdicts/index.ts';
 import { createAccountReads } from './account-reads.ts';
 import { createAccountWrites } from './account-writes.ts';
@@ -18,6 +18,7 @@ import {
   type Replicas,
 } from './postgres/open.ts';
 import type { PostgresTarget } from './postgres/target.ts';
+import { createQuotas, type Quota } from './quotas.ts';
 import { createRecordIndexReads } from './record-index.ts';
 import { createRecordIndexWrites } from './record-index-writes.ts';
 import { seedBuiltInRoles } from './role-writes.ts';
@@ -34,6 +35,8 @@ export interface StoreOptions {
   readonly mainPath?: string;
   /** Where the main tables and the scan queue are instead, for several replicas. */
   readonly postgres?: PostgresTarget | undefined;
+  /** Of the embedded registry; none unless told. */
+  readonly quotas?: readonly Quota[];
 }
 
 /** What any process of the node may ask. */
@@ -41,6 +44,7 @@ export interface StoreReads {
   readonly accounts: AccountReads;
   readonly links: LinkReads;
   readonly inventory: Inventory;
+  readonly quotas: Quotas;
   readonly facts: FactReads;
   readonly manifests: ManifestReads;
   readonly recordIndex: RecordIndexReads;
@@ -91,7 +95,7 @@ export async function openStoreWrites(options: StoreOptions, parts: StoreWritesP
     return {
       ...reads,
       accounts: { ...reads.accounts, ...createAccountWrites({ ...parts, write }) },
-      links: { ...reads.links, ...createLinkWrites(write) },
+      links: { ...reads.links, ...createLinkWrites(write, options.quotas ?? []) },
       facts: { ...reads.facts, ...createFactWrites(write, parts.clock) },
       jobs: createScanJobs(writeScans),
       recordIndex: { ...reads.recordIndex, ...createRecordIndexWrites(writeIndex) },
@@ -128,7 +132,7 @@ async function openMain(
  * @throws {StartError} a file is missing, damaged, not permitted, or of another version.
  */
 export async function openStoreReads(
-  { directory, mainPath, postgres }: StoreOptions,
+  { directory, mainPath, postgres, quotas = [] }: StoreOptions,
   parts: Pick<StoreWritesParts, 'logger'>,
 ): Promise<StoreReads> {
   const main = postgres
@@ -139,6 +143,7 @@ export async function openStoreReads(
     accounts: createAccountReads(main.sql),
     links: createLinkReads(main.sql),
     inventory: createInventory(main.sql),
+    quotas: createQuotas(main.sql, quotas),
     facts: createFactReads(main.sql),
     manifests: createManifestReads(main.sql),
     recordIndex: createRecordIndexReads(index.sql),

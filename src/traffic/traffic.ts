@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { type Clock, printBytes } from '../base/index.ts';
+import { type Clock, sayBytes } from '../base/index.ts';
 import {
   type Allowance,
   type Excess,
@@ -205,7 +205,7 @@ function tooMuch(excess: Excess, allowance: Allowance, whose: string, restMs: nu
   const over = `a second over ${WINDOW_MS / 1000} s`;
   const what = {
     requests: `too many requests of ${whose}: at most ${allowance.requests} ${over}`,
-    bytes: `too much traffic of ${whose}: at most ${printBytes(allowance.bytes ?? 0)} ${over}`,
+    bytes: `too much traffic of ${whose}: at most ${sayBytes(allowance.bytes ?? 0)} ${over}`,
     streams: `too many requests of ${whose} at once: at most ${allowance.streams}`,
   }[excess];
   const refusal = refuse('TOOMANYREQUESTS', `dockgate: ${what}; try again in ${seconds} s`, {

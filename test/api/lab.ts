@@ -182,6 +182,7 @@ export async function openApiLab(
       links: store.links,
       linkWrites: store.links,
       inventory: store.inventory,
+      quotas: store.quotas,
       content,
       facts: store.facts,
       records: store.recordIndex,

@@ -155,6 +155,7 @@ function usualParts(image: BuiltImage, records: AuditEntry[]): Readonly<Record<s
       listReferrers: async () => [],
     },
     linkWrites: { linkBlob: async () => undefined },
+    quotas: { of: async () => [] },
     facts: { seeDigest: async () => undefined },
     scans: { request: async () => undefined },
     source,

@@ -8,8 +8,8 @@ import {
   silentLogger,
   systemRandom,
 } from '../../src/base/index.ts';
-import { type Content, openContent } from '../../src/content/index.ts';
-import { createOrigin } from '../../src/origin/index.ts';
+import { type Content, openContent, type Source } from '../../src/content/index.ts';
+import { createOrigin, type OriginOptions } from '../../src/origin/index.ts';
 import { openStoreWrites, type StoreWrites } from '../../src/store/index.ts';
 import type { SourceUnderTest } from '../contracts/source-bench.ts';
 
@@ -20,10 +20,13 @@ export interface OriginUnderTest extends SourceUnderTest {
   readonly clock: ManualClock;
   /** Opens the same content once more, as another process would: with nothing in memory. */
   reopenContent(): Promise<Content>;
+  /** Over the same files and database, with other limits. */
+  sourceWith(options: Partial<OriginOptions>): Source;
 }
 
 /** Open uploads of one principal. */
 export const SESSIONS_MAX = 50;
+const UNFINISHED_BYTES_MAX = 100_000_000;
 
 /** An embedded registry over a real store and real files in a directory of its own. */
 export async function openOrigin(): Promise<OriginUnderTest> {
@@ -46,7 +49,13 @@ export async function openOriginAt(directory: string): Promise<OriginUnderTest> 
   const reopenContent = () => openContent({ directory: join(directory, 'content') }, base);
   const content = await reopenContent();
   const parts = { ...base, content, links: store.links, linkWrites: store.links };
-  const source = createOrigin({ directory: join(directory, 'uploads'), sessionsMax: SESSIONS_MAX }, parts);
+  const usual = {
+    directory: join(directory, 'uploads'),
+    sessionsMax: SESSIONS_MAX,
+    unfinishedBytesMax: UNFINISHED_BYTES_MAX,
+  };
+  const sourceWith = (options: Partial<OriginOptions>) => createOrigin({ ...usual, ...options }, parts);
+  const source = sourceWith({});
   return {
     directory,
     content,
@@ -54,6 +63,7 @@ export async function openOriginAt(directory: string): Promise<OriginUnderTest> 
     store,
     clock,
     source,
+    sourceWith,
     link: (repository, digest, size) =>
       store.links.linkBlob({
         repository,

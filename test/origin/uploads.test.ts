@@ -47,6 +47,46 @@ describe('an upload to the embedded registry', () => {
       .filter((entry) => entry.isFile())
       .map((entry) => entry.name);
 
+  it('P-21: takes so many bytes into the unfinished uploads of one principal, whatever their length says', async () => {
+    const small = bench.sourceWith({ unfinishedBytesMax: 10 });
+    const grow = async (state: string, text: string, contentLength?: number) => {
+      const length = contentLength === undefined ? {} : { contentLength };
+      const received = await receiveUpload({ chunks: [text], ...length });
+      const appended = await small.appendUpload(repository, state, received.body);
+      received.close();
+      return appended;
+    };
+    const [first, second, other] = [await start(), await start(), await start('u2')];
+    assert.equal(accepted(await grow(first, 'abcdef', 6)).offset, 6);
+    for (const contentLength of [5, undefined]) {
+      const refusal = refused(await grow(second, 'ghijk', contentLength));
+      assert.deepEqual([refusal.code, refusal.status], ['DENIED', 413]);
+      assert.match(
+        refusal.message,
+        /^dockgate: your unfinished uploads may hold 10 bytes: finish or cancel some/,
+      );
+      assert.equal(await offsetOf(second), 0);
+    }
+    assert.equal(accepted(await grow(other, 'ghijk', 5)).offset, 5);
+    assert.equal(await small.cancelUpload(repository, first), true);
+    assert.equal(accepted(await grow(second, 'ghijk', 5)).offset, 5);
+  });
+
+  it('takes no more of a body than there is room for, and goes back to where it stood', async () => {
+    const state = await start();
+    const refusal = { code: 'DENIED', status: 413, message: 'dockgate: full' } as const;
+    const grow = async (text: string, bytesMax: number) => {
+      const received = await receiveUpload({ chunks: [text] });
+      const body = { ...received.body, room: { bytesMax, refusal } };
+      const appended = await bench.source.appendUpload(repository, state, body);
+      received.close();
+      return appended;
+    };
+    assert.equal(accepted(await grow('abcd', 4)).offset, 4);
+    assert.deepEqual(refused(await grow('efgh', 3)), refusal);
+    assert.equal(await offsetOf(state), 4);
+  });
+
   it('keeps what arrived when the client is cut off in the middle of a chunk, and goes on from there', async () => {
     for (const contentLength of [{ contentLength: 10 }, {}]) {
       const state = await start();
@@ -281,7 +321,11 @@ describe('the name of a process', () => {
 
 async function reopenSource(bench: OriginUnderTest) {
   const content = await bench.reopenContent();
-  const options = { directory: join(bench.directory, 'uploads'), sessionsMax: SESSIONS_MAX };
+  const options = {
+    directory: join(bench.directory, 'uploads'),
+    sessionsMax: SESSIONS_MAX,
+    unfinishedBytesMax: 1e9,
+  };
   const { store, clock } = bench;
   const parts = { clock, random: systemRandom, content, links: store.links, linkWrites: store.links };
   return { content, source: createOrigin(options, parts) };

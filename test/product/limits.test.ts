@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHash, randomBytes } from 'node:crypto';
 import { type Dockgate, type HttpAnswer, startDockgate } from '../support/dockgate.ts';
 import { until } from '../support/until.ts';
 
@@ -10,6 +11,7 @@ limits:
   principal: { requests: 10 }
   repositories:
     - { on: 'busy/**', requests: 2 }
+    - { on: 'quota/**', storage: 64KiB }
 proxies:
   trusted: [127.0.0.1]
 `;
@@ -21,7 +23,7 @@ describe('limits of a real server', function () {
 
   before(async () => {
     server = await startDockgate({ config: CONFIG, workers: 2 });
-    for (const name of ['greedy', 'modest', 'busy']) {
+    for (const name of ['greedy', 'modest', 'busy', 'pusher', 'flooder']) {
       await server.addUser(name, PASSWORD, ['developer', '**']);
     }
     await server.addUser('stranger', PASSWORD, ['developer', 'lab/**']);
@@ -74,7 +76,7 @@ describe('limits of a real server', function () {
     const refused = await flood(() => ask('/v2/', from));
     assert.match(refused.text, /too many requests of address 198\.51\.100\.7: at most 20 a second/);
     for (const path of ['/token', '/api/v1/users']) {
-      const one = await flood(() => ask(path, from, 'modest'));
+      const one = await flood(() => ask(path, from, 'flooder'));
       assert.match(one.text, /too many requests of address 198\.51\.100\.7/, path);
     }
     assert.equal(await statusOf(ask('/v2/', '198.51.100.8')), 401);
@@ -90,5 +92,50 @@ describe('limits of a real server', function () {
     const refused = await flood((index) => ask('/v2/busy/app/tags/list', `203.0.113.${index}`, 'busy'));
     assert.match(refused.text, /too many requests of (?:repositories busy|user busy)/);
     assert.equal(await statusOf(ask('/v2/team/app/tags/list', '203.0.113.1', 'modest')), 404);
+  });
+
+  describe('for storage', () => {
+    const upload = async (name: string, bytes: Uint8Array, isChunked: boolean) => {
+      const begun = await server.request(`/v2/${name}/blobs/uploads/`, { method: 'POST', basic: pusher });
+      assert.equal(begun.status, 202, begun.text);
+      const location = String(begun.headers.location).replace(/^https:\/\/[^/]+/, '');
+      const length = isChunked
+        ? { 'transfer-encoding': 'chunked' }
+        : { 'content-length': String(bytes.length) };
+      return server.request(`${location}?digest=${digestOf(bytes)}`, {
+        ...{ method: 'PUT', basic: pusher, body: bytes },
+        headers: { 'content-type': 'application/octet-stream', ...length },
+      });
+    };
+    const pusher = `pusher:${PASSWORD}`;
+    const digestOf = (bytes: Uint8Array) => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+    const refusedBy = ({ status, text }: HttpAnswer) => {
+      const [error] = JSON.parse(text).errors;
+      return `${status} ${error.code} ${error.message}`;
+    };
+
+    it('P-21: a push beyond the quota is refused with a sentence, with and without a length; what is there stays', async () => {
+      assert.equal((await upload('quota/app', randomBytes(60 * 1024), false)).status, 201);
+      const tooMuch = randomBytes(8 * 1024);
+      for (const isChunked of [false, true]) {
+        assert.match(
+          refusedBy(await upload('quota/other', tooMuch, isChunked)),
+          /^413 DENIED dockgate: the quota of quota\/\*\* is 64KiB: 60KiB used, .+ asked; remove images there/,
+        );
+      }
+      assert.equal((await upload('team/app', tooMuch, true)).status, 201);
+      const usage = JSON.parse(await server.run(['registry', 'usage', '--json']));
+      assert.deepEqual(usage.quotas, [{ on: 'quota/**', bytesMax: 65_536, usedBytes: 61_440 }]);
+      assert.match(await server.run(['registry', 'usage']), /quota\/\*\* +65536 +61440 +93%/);
+      await recorded('quota.exceeded', 'pusher', '127.0.0.1');
+    });
+
+    it('P-21: pushes that race through both workers never get more than there is', async () => {
+      const before = Array.from({ length: 6 }, () => randomBytes(3 * 1024));
+      const statuses = await Promise.all(
+        before.map(async (bytes) => (await upload('quota/race', bytes, false)).status),
+      );
+      assert.deepEqual([...statuses].sort(), [201, 413, 413, 413, 413, 413]);
+    });
   });
 });

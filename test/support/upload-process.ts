@@ -28,7 +28,7 @@ function tell(event: PushEvent): void {
 }
 
 async function hold(): Promise<void> {
-  const options = { directory: join(directory, 'uploads'), sessionsMax: 10 };
+  const options = { directory: join(directory, 'uploads'), sessionsMax: 10, unfinishedBytesMax: 1e9 };
   await createUploadFiles(options, systemRandom).hold(argument, async (path) => {
     await appendFile(path, 'half');
     process.stdout.write('held\n');

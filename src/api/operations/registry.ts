@@ -67,7 +67,8 @@ export const registryOperations = [
     status: 200,
     async run({ limit }, { parts }) {
       const { repositories, ...total } = await parts.inventory.usage(limit);
-      return { ...total, repositories: [...repositories] };
+      const quotas = await parts.quotas.list();
+      return { ...total, repositories: [...repositories], quotas: [...quotas] };
     },
   }),
 ];

@@ -30,7 +30,7 @@ export function addRegistryCommands(program: Command, context: CommandContext): 
     .action((_options, command: Command) => verify(command, context));
   registry
     .command('usage')
-    .description('bytes by repository, the largest first')
+    .description('bytes by repository, the largest first, and quotas')
     .option('--top <count>', 'so many repositories (1 to 1000)', '20')
     .action((options: { readonly top: string }, command: Command) =>
       withSession(command, context, ({ client }) => usage(client, options.top)),
@@ -107,5 +107,9 @@ async function usage(client: Client, limit: string) {
   ]);
   const headings = ['REPOSITORY', 'BYTES', 'OWN', 'SHARED', 'ORIGIN', 'CACHED', 'PENDING'];
   const total = `${value.contents} contents with ${value.bytes} bytes, each counted once`;
-  return { value, text: `${table(headings, rows)}\n\n${total}` };
+  const quotas = listIn(value, 'quotas').map(({ on, bytesMax, usedBytes }) => [
+    ...[on, bytesMax, usedBytes, `${Math.floor((Number(usedBytes) / Number(bytesMax)) * 100)}%`],
+  ]);
+  const limits = quotas.length === 0 ? '' : `\n\n${table(['QUOTA ON', 'BYTES', 'USED', 'OF IT'], quotas)}`;
+  return { value, text: `${table(headings, rows)}\n\n${total}${limits}` };
 }
