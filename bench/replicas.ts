@@ -10,7 +10,7 @@ const ROUNDS = Number(process.argv.slice(2).find((word) => /^\d+$/.test(word)) ?
 const isWithoutRedis = process.argv.includes('without-redis');
 const PASSWORD = 'correct-horse-battery-9';
 const PATH = '/v2/ops/none/tags/list';
-const GRANT = { role: 'developer', pattern: 'ops/**', subject: { kind: 'user', name: 'alice' } };
+const GRANT = { role: 'developer', on: 'ops/**', subject: { kind: 'user', name: 'alice' } };
 
 const replicas = await startReplicas();
 try {
@@ -18,21 +18,21 @@ try {
   await a.addUser('alice', PASSWORD, ['developer', 'team/**']);
   if (isWithoutRedis) await replicas.redis.kill();
   const token = () => b.token(`alice:${PASSWORD}`, 'repository:ops/none:pull');
-  const change = async (method: 'POST' | 'DELETE'): Promise<void> => {
-    const answer = await a.request('/api/v1/grants', {
-      method,
+  const change = async (path: 'grants' | 'grants/remove'): Promise<void> => {
+    const answer = await a.request(`/api/v1/${path}`, {
+      method: 'POST',
       basic: `admin:${ADMIN_PASSWORD}`,
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify(GRANT),
     });
-    if (answer.status >= 300) throw new Error(`${method}: ${answer.status} ${answer.text}`);
+    if (answer.status >= 300) throw new Error(`${path}: ${answer.status} ${answer.text}`);
   };
   const delaysMs: number[] = [];
   for (let round = 0; round < ROUNDS; round++) {
-    await change('POST');
+    await change('grants');
     let held = await token();
     while ((await b.request(PATH, { token: held })).status !== 404) held = await token();
-    await change('DELETE');
+    await change('grants/remove');
     const takenMs = performance.now();
     while ((await b.request(PATH, { token: held })).status === 404);
     delaysMs.push(performance.now() - takenMs);

@@ -156,7 +156,7 @@ export async function checkUpstream(upstream: Config['upstreams'][number], clock
 
 /** Signs in as the server does: a port that is open says nothing about the password. */
 export async function checkRedis(redis: NonNullable<Config['redis']>, clock: Clock): Promise<Found> {
-  const { host } = new URL(redis.url);
+  const host = redisName(redis);
   let reason = 'no answer in time';
   const logger = {
     ...silentLogger,
@@ -175,6 +175,12 @@ export async function checkRedis(redis: NonNullable<Config['redis']>, clock: Clo
   }
   const mend = 'start Redis, or mend its address and password; until then verdicts are only slower';
   return { isHealthy: false, text: `${host} cannot be used: ${reason}`, mend };
+}
+
+function redisName(redis: NonNullable<Config['redis']>): string {
+  if ('url' in redis) return new URL(redis.url).host;
+  if ('sentinels' in redis) return `${redis.master} of ${redis.sentinels.length} sentinels`;
+  return `the cluster of ${redis.cluster.map(({ host, port }) => `${host}:${port}`).join(', ')}`;
 }
 
 /** Without a time source of our own, only what cannot be true is found. */

@@ -5,7 +5,7 @@ export type { Rpc, RpcParts } from './ports.ts';
 export type { OpenRedis, RedisParts } from './redis.ts';
 export { openRedis, openRedisChanges } from './redis.ts';
 export type { RedisChanges } from './redis-changes.ts';
-export type { RedisTarget } from './redis-connection.ts';
+export type { RedisAddress, RedisTarget } from './redis-client.ts';
 export { remotePart } from './remote-part.ts';
 export { createRemoteScans } from './remote-scans.ts';
 export { openReplicaChanges, type ReplicaChanges } from './replica-changes.ts';

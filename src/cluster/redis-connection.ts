@@ -1,32 +1,21 @@
-import { Redis } from 'ioredis';
 import { type Clock, type Logger, SECOND_MS } from '../base/index.ts';
+import { COMMAND_MS_MAX, createRedisClient, type RedisClient, type RedisTarget } from './redis-client.ts';
 
-export interface RedisTarget {
-  /** `redis://host:port/database`, by TLS with `rediss:`. */
-  readonly url: string;
-  readonly username?: string;
-  readonly password?: string;
-  /** How long one question may take, in milliseconds: what is slower than the database is of no use. */
-  readonly commandMsMax?: number;
-}
-
-const COMMAND_MS_MAX = 40;
-const CONNECT_MS_MAX = SECOND_MS;
-const RECONNECT_MS_MIN = 50;
-const RECONNECT_MS_MAX = 2 * SECOND_MS;
 /** A server that did not answer is left alone for so long. */
 const REST_MS = SECOND_MS;
+/** What the client's own limit may be late. */
+const GRACE_MS = 20;
 /** Unanswered questions in a row after which the connection itself counts as dead. */
 const UNANSWERED_MAX = 3;
 
 /** A connection that costs nothing when Redis is away, slow or hanging. */
 export interface RedisConnection {
-  readonly client: Redis;
+  readonly client: RedisClient;
   /**
    * Asks, or does not ask at all while Redis is away.
    * @returns `undefined` when there is no answer in time or Redis refused; it never throws.
    */
-  ask<T>(question: (client: Redis) => Promise<T>): Promise<T | undefined>;
+  ask<T>(question: (client: RedisClient) => Promise<T>): Promise<T | undefined>;
   isAvailable(): boolean;
   /** Called when Redis is there (again): at every new connection, and at the first answer after a silence. */
   onBack(handler: () => void): void;
@@ -38,18 +27,8 @@ export function connectRedis(
   target: RedisTarget,
   { clock, logger }: { readonly clock: Clock; readonly logger: Logger },
 ): RedisConnection {
-  const client = new Redis(target.url, {
-    ...(target.username === undefined ? {} : { username: target.username }),
-    ...(target.password === undefined ? {} : { password: target.password }),
-    commandTimeout: target.commandMsMax ?? COMMAND_MS_MAX,
-    connectTimeout: CONNECT_MS_MAX,
-    // A question that waits in a queue for Redis to come back is a pull that hangs (threats F-01, F-02).
-    enableOfflineQueue: false,
-    maxRetriesPerRequest: 0,
-    retryStrategy: (times) => Math.min(RECONNECT_MS_MAX, RECONNECT_MS_MIN * 2 ** Math.min(times, 10)),
-    // After a failover the old master is a replica: what it refuses another one takes.
-    reconnectOnError: (error) => error.message.startsWith('READONLY'),
-  });
+  const client = createRedisClient(target);
+  const answerMsMax = target.commandMsMax ?? COMMAND_MS_MAX;
   let restUntilMs = Number.NEGATIVE_INFINITY;
   let unansweredCount = 0;
   let isTold = false;
@@ -86,7 +65,7 @@ export function connectRedis(
     async ask(question) {
       if (!isAvailable()) return undefined;
       try {
-        const answer = await question(client);
+        const answer = await inTime(question(client), answerMsMax);
         if (unansweredCount > 0) back();
         return answer;
       } catch (error) {
@@ -100,4 +79,12 @@ export function connectRedis(
     onBack: (handler) => void backHandlers.push(handler),
     close: () => client.disconnect(),
   };
+}
+
+/** A cluster asks several nodes for one answer, each of which may take its time. */
+function inTime<T>(answer: Promise<T>, msMax: number): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error('no answer in time')), msMax + GRACE_MS);
+    answer.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
 }

@@ -1,7 +1,8 @@
 import { type Clock, type Logger, newId, type Random } from '../base/index.ts';
 import type { VerdictMemory } from '../verdicts/index.ts';
 import { createRedisChanges, type RedisChanges } from './redis-changes.ts';
-import { connectRedis, type RedisTarget } from './redis-connection.ts';
+import type { RedisTarget } from './redis-client.ts';
+import { connectRedis } from './redis-connection.ts';
 import { createRedisVerdicts } from './redis-verdicts.ts';
 import { createSeal } from './seal.ts';
 

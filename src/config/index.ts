@@ -11,10 +11,10 @@ export type {
   ConfigSource,
   LimitsConfig,
   Loaded,
-  RedisConfig,
 } from './load.ts';
 export { loadConfig } from './load.ts';
 export type { Explained } from './print.ts';
 export { explainConfig } from './print.ts';
+export type { RedisConfig } from './redis.ts';
 export type { Tree } from './tree.ts';
 export type { UpstreamConfig } from './upstreams.ts';

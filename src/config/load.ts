@@ -9,9 +9,10 @@ import { type ConfigOptions, type Environment, layEnvironment, layOptions } from
 import { type LdapConfig, ldapProblems, toLdap } from './ldap.ts';
 import { type OutletConfig, outletProblems, toOutlet } from './outlets.ts';
 import { type ProviderConfig, providerProblems, toProvider } from './providers.ts';
+import { type RedisConfig, redisProblems, toRedis } from './redis.ts';
 import { type ScannersConfig, scannerProblems, toScanners } from './scanners.ts';
 import { readAddressPort, type Settings, schema } from './schema.ts';
-import { createSecrets, exclusive, type Problem, type Secrets } from './secrets.ts';
+import { createSecrets, exclusive, type Problem } from './secrets.ts';
 import { printPath, readPath, Tree } from './tree.ts';
 import { type TrustConfig, toTrust, trustProblems } from './trust.ts';
 import { toUpstream, type UpstreamConfig, upstreamProblems } from './upstreams.ts';
@@ -121,12 +122,6 @@ export interface LimitsConfig {
   readonly drainMsMax: number;
 }
 
-export interface RedisConfig {
-  readonly url: string;
-  readonly username?: string;
-  readonly password?: string;
-}
-
 export interface Loaded {
   readonly config: Config;
   /** What was given and where, for `config explain`. */
@@ -184,7 +179,7 @@ function problemsOf(tree: Tree, problems: readonly Problem[]): StartError {
 function refuseContradictions(tree: Tree, settings: Settings): void {
   const problems = [
     ...exclusive(settings, [], 'adminPassword'),
-    ...exclusive(settings.redis, ['redis'], 'password'),
+    ...redisProblems(settings),
     ...outletProblems(settings.audit.outlets),
     ...witnessProblems(settings.audit.witnesses),
     ...settings.upstreams.flatMap((upstream, index) => upstreamProblems(settings, upstream, index)),
@@ -194,10 +189,6 @@ function refuseContradictions(tree: Tree, settings: Settings): void {
     ...trustProblems(settings.trust),
     ...databaseProblems(settings),
   ];
-  const redis = settings.redis;
-  if (redis.url === undefined && (redis.username ?? redis.password ?? redis.passwordFile) !== undefined) {
-    problems.push({ path: ['redis'], message: 'url is missing, username or password is given' });
-  }
   const ops = readAddressPort(settings.opsListen);
   const opsPort = settings.opsPort ?? ops?.port;
   if (settings.proxies.proxyProtocol && settings.proxies.trusted.length === 0) {
@@ -241,7 +232,7 @@ async function toConfig(
     upstreams: await Promise.all(
       settings.upstreams.map((upstream, index) => toUpstream(upstream, index, secrets, source)),
     ),
-    redis: await toRedis(settings.redis, secrets),
+    redis: await toRedis(settings, secrets),
     ldap: await toLdap(settings, secrets, directory),
     providers: await Promise.all(
       settings.providers.map((provider, index) => toProvider(provider, index, secrets, directory)),
@@ -334,16 +325,6 @@ function toProxies({ trusted, proxyProtocol }: Settings['proxies']): ProxiesConf
   return {
     trusted: trusted.flatMap((text) => parseAddressRange(text) ?? []),
     proxyProtocol,
-  };
-}
-
-async function toRedis(redis: Settings['redis'], secrets: Secrets): Promise<RedisConfig | undefined> {
-  if (redis.url === undefined) return undefined;
-  const password = await secrets.read(redis, ['redis'], 'password');
-  return {
-    url: redis.url,
-    ...(redis.username === undefined ? {} : { username: redis.username }),
-    ...(password === undefined ? {} : { password }),
   };
 }
 

@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import type * as z from 'zod';
 import { DAY_MS, HOUR_MS, MINUTE_MS, parseAddressRange, SECOND_MS } from '../base/index.ts';
 import { parsePattern, parseRepository } from '../oci/index.ts';
+import { readHostPort } from './host-port.ts';
 import { isPostgresUrl } from './postgres-url.ts';
 import {
   byteCount,
@@ -406,6 +407,28 @@ export const schema = section('', {
       ...text('redis://host[:port][/database] or rediss://…, without password', (value) =>
         isServerUrl(value, ['redis:', 'rediss:']),
       ),
+    }),
+    sentinels: setting({
+      doc: 'In place of `url`: sentinels that know the master, as host:port.',
+      ...texts('host:port', (value) => readHostPort(value) !== undefined),
+      default: [],
+    }),
+    master: setting({
+      doc: 'The name of the group that the sentinels watch.',
+      ...text('a name', printable),
+      default: 'mymaster',
+    }),
+    sentinelPassword: optionalSetting({ doc: 'What the sentinels themselves ask for.', ...secret }),
+    sentinelPasswordFile: fileOf('sentinelPassword'),
+    cluster: setting({
+      doc: 'In place of `url`: some nodes of a Redis Cluster, as host:port; the others are found through them.',
+      ...texts('host:port', (value) => readHostPort(value) !== undefined),
+      default: [],
+    }),
+    tls: setting({
+      doc: 'TLS to sentinels, master and nodes of a cluster; beside `url`, `rediss:` says it.',
+      ...flag(),
+      default: false,
     }),
     username: optionalSetting({ doc: 'ACL user.', ...text('a name', printable) }),
     password: optionalSetting({ doc: 'Its password.', ...secret }),

@@ -157,6 +157,32 @@ policies:
     assert.equal(config.file, join(directory, 'config', 'dockgate.yaml'));
   });
 
+  it('takes a Redis, the sentinels of one, or a cluster, and only one of them', async () => {
+    const at = (host: string, port: number) => ({ host, port });
+    const sentinel = await read(
+      'redis: {sentinels: ["r1.corp:26379", "[::1]:26380"], password: a, tls: true}',
+    );
+    assert.deepEqual(sentinel.redis, {
+      sentinels: [at('r1.corp', 26_379), at('::1', 26_380)],
+      master: 'mymaster',
+      password: 'a',
+      tls: true,
+    });
+    const cluster = await read('redis: {cluster: ["10.0.0.1:6379"], username: gate}');
+    assert.deepEqual(cluster.redis, { cluster: [at('10.0.0.1', 6379)], username: 'gate' });
+    for (const wrong of [
+      'url: "redis://a", cluster: ["a:1"]',
+      'sentinels: ["a:1"], cluster: ["b:2"]',
+      'cluster: ["a"]',
+      'cluster: ["a:0"]',
+      'password: x',
+      'url: "redis://a", sentinelPassword: x',
+      'url: "redis://a", tls: true',
+    ]) {
+      await assert.rejects(read(`redis: {${wrong}}`), /redis/, wrong);
+    }
+  });
+
   it('takes a PostgreSQL, by TLS that is verified unless that is switched off', async () => {
     const url = 'postgres://gate@db.corp:5433/dockgate';
     const { postgres } = await read(`database: {url: "${url}", password: hush}`);
@@ -365,7 +391,11 @@ policies:
         'redis: {url: "redis://a", password: a, passwordFile: b}',
         /redis\.passwordFile: given beside password/,
       ],
-      ['Redis has a password and no URL', 'redis: {password: a}', /redis: url is missing/],
+      [
+        'Redis has a password and no URL',
+        'redis: {password: a}',
+        /redis\.password: url or sentinels or cluster is missing/,
+      ],
       [
         'a Redis URL carries the password',
         'redis: {url: "redis://:pw@a"}',
