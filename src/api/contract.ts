@@ -253,6 +253,19 @@ export const pushedReportShape = z.object({
   packages: z.number().optional(),
   isAttached: z.boolean().meta({ description: 'Whether the SBOM is a referrer of the image now' }),
 });
+export const scanStatusShape = z.object({
+  queued: z.number(),
+  running: z.array(z.object({ repository: z.string(), digest: z.string(), forMs: z.number() })),
+  scanners: z.array(
+    z.object({
+      name: z.string(),
+      version: z.string().optional(),
+      problem: z.string().optional(),
+      scanned: z.number(),
+      outdated: z.number(),
+    }),
+  ),
+});
 export const sbomQuery = z.strictObject({
   ...imageQuery.shape,
   format: z.enum(['cyclonedx', 'spdx']).optional(),

@@ -39,6 +39,7 @@ import { attemptOptions } from './attempt-options.ts';
 import { ensureFirstAdmin, type FirstAdmin, forgetPasswordOnChange } from './first-admin.ts';
 import { keepHouse } from './keep-house.ts';
 import { keepReserve } from './keep-reserve.ts';
+import { listPulled } from './list-pulled.ts';
 import { createLogKeeper, measureLag, openLogOutlets, openLogWitnesses } from './log-keeper.ts';
 import { measuredAudit, measuredScanner } from './measured.ts';
 import { hostsOf } from './names.ts';
@@ -299,6 +300,7 @@ function openRunner(
       ...parts,
       jobs: store.jobs,
       facts: store.facts,
+      listPulled: () => listPulled(store.recordIndex, parts.clock),
       scanners: scanners.all.map((scanner) => measuredScanner(scanner, parts)),
       targets: createScanContent({ content, links: store.links, sources }),
     },

@@ -57,6 +57,7 @@ export function measuredScanner(scanner: Scanner, { metrics, clock }: Parts): Sc
     get version() {
       return scanner.version;
     },
+    currentVersion: async (signal) => (await scanner.currentVersion?.(signal)) ?? scanner.version,
     async scan(target, signal) {
       const startedAtMs = clock.monotonicMs();
       const ended = (status: string): void =>

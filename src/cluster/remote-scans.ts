@@ -12,10 +12,13 @@ const ANSWER_MS = 5 * SECOND_MS;
  * @param offered names of the scanners that run there: known from the configuration, so nobody needs to be asked.
  */
 export function createRemoteScans(rpc: Rpc, offered: readonly string[]): ScanRequests {
-  const remote = remotePart<Pick<ScanRequests, 'request'>>(rpc, 'scans', { repeatable: ['request'] });
+  const remote = remotePart<Pick<ScanRequests, 'request' | 'status'>>(rpc, 'scans', {
+    repeatable: ['request', 'status'],
+  });
   return {
     isOffered: (scanner) => (scanner === '*' ? offered.length > 0 : offered.includes(scanner)),
     request: remote.request,
+    status: remote.status,
     async wait(digest, waitMsMax) {
       try {
         const answer = await rpc.call('scans.wait', [digest, waitMsMax], {

@@ -3,7 +3,8 @@ import type { Facts, Finding, Scan, Waiver } from '../policy/index.ts';
 import type { FactReads, PolicyVersion } from '../verdicts/index.ts';
 import { findExposed } from './exposure.ts';
 import { fromJsonText } from './json-text.ts';
-import { clampLimit, inChunks, optional } from './rows.ts';
+import { countScanned, listScannedBefore, listScannedByOther } from './rescans.ts';
+import { inChunks, optional } from './rows.ts';
 import { findPackages, listSboms } from './sboms.ts';
 import type { FindingsTable, MainSql } from './tables.ts';
 import { snapshot } from './transactions.ts';
@@ -22,6 +23,8 @@ export function createFactReads(sql: MainSql): FactReads {
     listWaivers: () => listWaivers(sql),
     findExposed: (bad) => snapshot(sql, (now) => findExposed(now, bad)),
     listScannedBefore: (scanner, beforeMs, limit) => listScannedBefore(sql, scanner, beforeMs, limit),
+    listScannedByOther: (scanner, version, asked) => listScannedByOther(sql, scanner, version, asked),
+    countScanned: (scanner, version) => countScanned(sql, scanner, version),
   };
 }
 
@@ -235,25 +238,4 @@ async function listWaivers(sql: MainSql): Promise<readonly Waiver[]> {
     ...optional('approvedBy', row.approved_by),
     endsAtMs: row.ends_at_ms,
   }));
-}
-
-/** What no repository holds any more is not scanned again. */
-function listScannedBefore(
-  sql: MainSql,
-  scanner: string,
-  beforeMs: number,
-  limit: number,
-): ReturnType<FactReads['listScannedBefore']> {
-  return sql
-    .selectFrom('scans')
-    .innerJoin('repository_manifests', 'repository_manifests.digest', 'scans.digest')
-    .select(({ fn }) => ['scans.digest', fn.min('repository_manifests.repository').as('repository')])
-    .where('scans.scanner', '=', scanner)
-    .where('scans.at_ms', '<', beforeMs)
-    .groupBy(['scans.at_ms', 'scans.digest'])
-    .orderBy('scans.at_ms')
-    .orderBy('scans.digest')
-    .limit(clampLimit(limit))
-    .execute()
-    .then((rows) => rows.map(({ digest, repository }) => ({ repository, digest })));
 }

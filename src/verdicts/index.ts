@@ -15,6 +15,7 @@ export type {
   ScanPriority,
   ScanReport,
   ScanRequests,
+  ScanStatus,
   ScanTarget,
   ScanTargets,
   VerdictMemory,

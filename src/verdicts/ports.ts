@@ -100,6 +100,17 @@ export interface FactReads {
     beforeMs: number,
     limit: number,
   ): Promise<readonly { readonly repository: Repository; readonly digest: Digest }[]>;
+  /** The same of those whose newest scan by `scanner` was made with another version; `among`: of these digests only. */
+  listScannedByOther(
+    scanner: string,
+    version: string,
+    asked: { readonly among?: readonly Digest[]; readonly limit: number },
+  ): Promise<readonly { readonly repository: Repository; readonly digest: Digest }[]>;
+  /** Images that some repository holds with a scan by it, and those of them that were scanned with another version. */
+  countScanned(
+    scanner: string,
+    version: string,
+  ): Promise<{ readonly scanned: number; readonly outdated: number }>;
 }
 
 /** Port, implemented by `store/`; a proxy in workers. Resolves after every live process dropped what it held. */
@@ -167,6 +178,29 @@ export interface ScanRequests {
    * @returns the estimated rest in milliseconds when it has not ended.
    */
   wait(digest: Digest, waitMsMax: number): Promise<{ readonly isDone: boolean; readonly restMs: number }>;
+  status(): Promise<ScanStatus>;
+}
+
+/** How far the scanners are. */
+export interface ScanStatus {
+  /** Scans that wait or run. */
+  readonly queued: number;
+  readonly running: readonly {
+    readonly repository: Repository;
+    readonly digest: Digest;
+    readonly forMs: number;
+  }[];
+  readonly scanners: readonly {
+    readonly name: string;
+    /** What it scans with now; absent while nobody knows. */
+    readonly version?: string;
+    /** Why that could not be asked. */
+    readonly problem?: string;
+    /** Images with a scan by it. */
+    readonly scanned: number;
+    /** Those of them that it scanned with another version or database. */
+    readonly outdated: number;
+  }[];
 }
 
 /** One scan to be done; there is at most one for a digest. */
@@ -208,6 +242,12 @@ export interface ScanTargets {
 export interface Scanner {
   readonly name: string;
   readonly version: string;
+  /**
+   * What it would scan with now, its database's version included, asked without an image; absent: `version`.
+   *
+   * @throws {Fault} it is away.
+   */
+  currentVersion?(signal: AbortSignal): Promise<string>;
   /**
    * Scans one manifest. Never throws for hostile content: that is `status: 'unscannable'`.
    * @throws {Fault} content or scanner could not be reached; the scan is tried again later.

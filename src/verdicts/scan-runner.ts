@@ -1,5 +1,5 @@
 import { type Clock, type Logger, MINUTE_MS, SECOND_MS } from '../base/index.ts';
-import { type Digest, shortDigest } from '../oci/index.ts';
+import { type Digest, type Repository, shortDigest } from '../oci/index.ts';
 import type {
   FactReads,
   FactWrites,
@@ -7,11 +7,13 @@ import type {
   ScanJobs,
   Scanner,
   ScanRequests,
+  ScanStatus,
   ScanTargets,
 } from './ports.ts';
 import { createRescans } from './rescans.ts';
 import { ATTEMPTS_MAX, attemptScan, type Ending, saveUnscannable } from './scan-attempt.ts';
 import { createScanWaiters } from './scan-waiters.ts';
+import { createScannerVersions } from './scanner-versions.ts';
 
 export interface ScanRunnerOptions {
   /** Scans at once. One place is kept free of re-scans where there are several. */
@@ -28,7 +30,12 @@ export interface ScanRunnerParts {
   readonly jobs: ScanJobs;
   readonly scanners: readonly Scanner[];
   readonly targets: ScanTargets;
-  readonly facts: Pick<FactReads, 'findFacts' | 'listPolicies' | 'listScannedBefore'> &
+  /** Digests that somebody got lately, the last one first: re-scanned first. */
+  readonly listPulled?: () => Promise<readonly Digest[]>;
+  readonly facts: Pick<
+    FactReads,
+    'findFacts' | 'listPolicies' | 'listScannedBefore' | 'listScannedByOther' | 'countScanned'
+  > &
     Pick<FactWrites, 'seeDigest' | 'saveReport'>;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -63,6 +70,8 @@ export function createScanRunner(options: ScanRunnerOptions, parts: ScanRunnerPa
   const stop = new AbortController();
   const limits = { scanMsMax: options.scanMsMax ?? SCAN_MS_MAX, stop: stop.signal };
   const running = new Map<Digest, Promise<void>>();
+  const begun = new Map<Digest, { readonly repository: Repository; readonly atMs: number }>();
+  const versions = createScannerVersions(scanners, parts);
   /** Asked for, and perhaps not in the queue yet. */
   const queueing = new Set<Digest>();
   let lookingForOthers: Promise<void> | undefined;
@@ -85,8 +94,28 @@ export function createScanRunner(options: ScanRunnerOptions, parts: ScanRunnerPa
       wake();
     },
     wait: (digest, waitMsMax) => waiters.wait(digest, waitMsMax),
+    status,
   };
-  const queueRescans = createRescans(scanners, { ...parts, requests });
+  const queueRescans = createRescans(scanners, {
+    ...{ listPulled: async () => [], ...parts },
+    ...{ versions, requests },
+  });
+
+  async function status(): Promise<ScanStatus> {
+    return {
+      queued: await jobs.count(),
+      running: [...begun].map(([digest, { repository, atMs }]) => ({
+        ...{ repository, digest },
+        forMs: clock.monotonicMs() - atMs,
+      })),
+      scanners: await Promise.all(
+        scanners.map(async ({ name, version }) => {
+          const now = versions.of(name);
+          return { name, ...now, ...(await parts.facts.countScanned(name, now.version ?? version)) };
+        }),
+      ),
+    };
+  }
 
   /** Fills the free places. Never twice at once: the second would take more jobs than there are places. */
   function wake(): void {
@@ -119,9 +148,11 @@ export function createScanRunner(options: ScanRunnerOptions, parts: ScanRunnerPa
       }
       const done = run(job).finally(() => {
         running.delete(job.digest);
+        begun.delete(job.digest);
         wake();
       });
       running.set(job.digest, done);
+      begun.set(job.digest, { repository: job.repository, atMs: clock.monotonicMs() });
     }
   }
 

@@ -21,7 +21,7 @@ export interface VerdictsOptions {
 }
 
 export interface VerdictsParts extends FinderParts {
-  readonly scans: ScanRequests;
+  readonly scans: Omit<ScanRequests, 'status'>;
 }
 
 /** How long a caller may wait, and on whose account. */

@@ -142,6 +142,7 @@ export async function openApiLab(
     isOffered: (scanner: string) => !scanner.startsWith('ci-'),
     request: async (repository: string, digest: string) => void requested.push(`${repository}@${digest}`),
     wait: async () => ({ isDone: false, restMs: 1000 }),
+    status: async () => ({ queued: 0, running: [], scanners: [] }),
   };
   const verdicts = createVerdicts(
     { heldMax: 10, heldPerPrincipalMax: 10 },

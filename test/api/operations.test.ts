@@ -150,6 +150,7 @@ const EXAMPLES: readonly Example[] = [
     path: '/image/sbom?repository=team%2Fapp&reference=1',
     unknown: { path: '/image/sbom?repository=team%2Fapp&reference=2', status: 404 },
   },
+  { id: 'scan.status', method: 'get', path: '/scans', status: 200, role: 'admin' },
   {
     id: 'image.import.list',
     method: 'get',

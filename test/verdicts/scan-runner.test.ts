@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { DAY_MS, MINUTE_MS, SECOND_MS } from '../../src/base/index.ts';
 import { type Digest, Fault } from '../../src/oci/index.ts';
 import type { Scan } from '../../src/policy/index.ts';
-import type { Scanner } from '../../src/verdicts/index.ts';
+import type { ScanJobs, Scanner } from '../../src/verdicts/index.ts';
 import { until } from '../cluster/until.ts';
 import { digestOf, findingOf, policyOf } from '../policy/fixtures.ts';
 import { type BuiltImage, buildImage, buildIndex } from '../support/image.ts';
@@ -176,6 +176,68 @@ describe('the scan runner', () => {
     assert.equal(begun[1], image.digest);
     ends.open();
     await until(async () => (await world.store.jobs.count()) === 0);
+  });
+
+  describe("when a scanner's database is newer", () => {
+    const images = async () => {
+      const all = await Promise.all(['a', 'b', 'c'].map((user) => buildImage({ config: { user } })));
+      for (const one of all) await world.push(one);
+      return all;
+    };
+
+    it('scans all again that it scanned, what was pulled lately first, while the last verdict stands', async () => {
+      const all = await images();
+      let version = '1';
+      const scanner = { ...scannerThatFinds(), currentVersion: async () => version };
+      const pulled: Digest[] = [];
+      const jobs: ScanJobs = {
+        ...world.store.jobs,
+        // The clock of this world stands still, and what is queued at one instant has no order.
+        async put(job, nowMs) {
+          await world.store.jobs.put(job, nowMs);
+          world.clock.advance(1);
+        },
+      };
+      const parts = { listPulled: async () => pulled, jobs };
+      const runner = world.openRunner([scanner], { concurrency: 1 }, parts);
+      for (const { digest } of all) await world.report(digest);
+      await runner.queueRescans();
+      assert.equal(await world.store.jobs.count(), 0, 'nothing is outdated');
+      assert.deepEqual((await runner.requests.status()).scanners, [
+        { name: 'inspector', version: '1', scanned: 3, outdated: 0 },
+      ]);
+
+      version = '2';
+      pulled.push(...all.slice(2).map(({ digest }) => digest));
+      world.clock.advance(11 * MINUTE_MS);
+      await runner.queueRescans();
+      const { queued, scanners } = await runner.requests.status();
+      assert.deepEqual([queued, scanners[0]?.outdated], [3, 3]);
+      assert.equal((await world.store.facts.findFacts(image.digest))?.scans.length, 0);
+      runner.start();
+      await until(() => scanner.scanned.length === 3);
+      assert.equal(scanner.scanned[0], all[2]?.digest);
+    });
+
+    it('says what it is doing, and why a scanner does not say what it is', async () => {
+      const ends = gate();
+      const away = {
+        ...scannerThat(async ({ digest }) => {
+          await ends.opened;
+          return { digest, scan: { by: 'clamav', version: '1', atMs: 0, status: 'done' }, findings: [] };
+        }, 'clamav'),
+        currentVersion: () => Promise.reject(AWAY),
+      };
+      const runner = world.openRunner([away]);
+      runner.start();
+      await runner.requests.request(APP, image.digest, 'push');
+      await until(async () => (await runner.requests.status()).running.length === 1);
+      const { running, scanners, queued } = await runner.requests.status();
+      assert.deepEqual([running[0]?.digest, queued], [image.digest, 1]);
+      assert.deepEqual(scanners, [{ name: 'clamav', problem: AWAY.message, scanned: 0, outdated: 0 }]);
+      ends.open();
+      await until(async () => (await world.store.jobs.count()) === 0);
+    });
   });
 
   describe('when a scan fails', () => {

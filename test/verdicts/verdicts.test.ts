@@ -17,7 +17,9 @@ function descriptorTo(digest: Digest): Descriptor {
 }
 
 /** Scans that are asked for and never happen. */
-function scansThatNeverEnd(offered = ['inspector']): ScanRequests & { readonly asked: string[] } {
+function scansThatNeverEnd(
+  offered = ['inspector'],
+): Omit<ScanRequests, 'status'> & { readonly asked: string[] } {
   const asked: string[] = [];
   return {
     asked,
@@ -252,7 +254,7 @@ describe('verdicts', () => {
 
     it('hold only so many pulls, and only so many of one principal', async () => {
       const ends = gate();
-      const scans: ScanRequests = {
+      const scans: Omit<ScanRequests, 'status'> = {
         ...scansThatNeverEnd(),
         wait: async (_digest, waitMsMax) => {
           if (waitMsMax > 0) await ends.opened;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { explainQuery, explanationShape, meShape, statusShape } from '../contract.ts';
+import { explainQuery, explanationShape, meShape, scanStatusShape, statusShape } from '../contract.ts';
 import { explain } from '../explain.ts';
 import { operation } from '../operation.ts';
 import type { ApiParts } from '../parts.ts';
@@ -24,6 +24,20 @@ export function oversightOperations(version: string) {
       note: ({ principal, action }) => `whether ${principal} may ${action}`,
       run: (input, context) =>
         explain({ ...input, repository: requireRepository(input.repository) }, context),
+    }),
+    operation({
+      id: 'scan.status',
+      method: 'get',
+      path: '/scans',
+      summary: 'How far the scanners are: what waits, what runs, what was scanned with an older database',
+      action: 'system',
+      input: z.strictObject({}),
+      output: scanStatusShape,
+      status: 200,
+      run: async (_input, { parts }) => {
+        const { queued, running, scanners } = await parts.scans.status();
+        return { queued, running: [...running], scanners: [...scanners] };
+      },
     }),
     operation({
       id: 'status',

@@ -32,6 +32,10 @@ export function createClamav(
     get version() {
       return version;
     },
+    async currentVersion(signal) {
+      const session = await openClamdSession(options, signal);
+      return session.version().finally(() => session.close());
+    },
     async scan(target, signal) {
       const line = new ClamdLine(options, signal);
       try {

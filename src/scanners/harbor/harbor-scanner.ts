@@ -54,9 +54,12 @@ export function createHarborScanner(
     get version() {
       return version;
     },
+    async currentVersion(signal) {
+      return versionOf(await readMetadata(options, http, signal));
+    },
     async scan(target, signal) {
       const scan = new AdapterScan(target, signal, { ...parts, options, http });
-      const metadata = await scan.readMetadata();
+      const metadata = await readMetadata(options, http, signal);
       version = versionOf(metadata);
       const type = reportTypeFor(metadata, target.mediaType);
       if (type === undefined) return scan.report(version, [], `it takes no ${target.mediaType}`);
@@ -80,14 +83,6 @@ class AdapterScan {
     this.#target = target;
     this.#signal = signal;
     this.#parts = parts;
-  }
-
-  async readMetadata(): Promise<z.output<typeof metadataShape>> {
-    const answer = await this.#parts.http.call('GET', '/metadata', {
-      ...{ accept: TYPES.metadata, bytesMax: METADATA_BYTES_MAX, signal: this.#signal },
-    });
-    if (answer.status !== 200) throw this.#fault(`answered ${answer.status} to the question what it is`);
-    return this.#parse(metadataShape, answer);
   }
 
   /** @returns what was found. @throws {Error} the scanner failed at the image. @throws {Fault} it is away. */
@@ -155,21 +150,46 @@ class AdapterScan {
     };
   }
 
-  #parse<Shape extends z.ZodType>(shape: Shape, { body }: AdapterAnswer): z.output<Shape> {
-    let json: unknown;
-    try {
-      json = JSON.parse(body);
-    } catch {
-      throw this.#fault('answered with something that is no JSON');
-    }
-    const parsed = shape.safeParse(json);
-    if (parsed.success) return parsed.data;
-    throw this.#fault(`answered against its contract at ${parsed.error.issues[0]?.path.join('.')}`);
+  #parse<Shape extends z.ZodType>(shape: Shape, answer: AdapterAnswer): z.output<Shape> {
+    return parseAnswer(shape, answer, this.#parts.options);
   }
 
   #fault(problem: string): Fault {
-    return new Fault('DG_SCANNER_FAULT', 'UNAVAILABLE', `the scanner ${this.#parts.options.name} ${problem}`);
+    return faultOf(this.#parts.options, problem);
   }
+}
+
+async function readMetadata(
+  options: HarborScannerOptions,
+  http: AdapterHttp,
+  signal: AbortSignal,
+): Promise<z.output<typeof metadataShape>> {
+  const asked = { accept: TYPES.metadata, bytesMax: METADATA_BYTES_MAX, signal };
+  const answer = await http.call('GET', '/metadata', asked);
+  if (answer.status !== 200) {
+    throw faultOf(options, `answered ${answer.status} to the question what it is`);
+  }
+  return parseAnswer(metadataShape, answer, options);
+}
+
+function parseAnswer<Shape extends z.ZodType>(
+  shape: Shape,
+  { body }: AdapterAnswer,
+  options: HarborScannerOptions,
+): z.output<Shape> {
+  let json: unknown;
+  try {
+    json = JSON.parse(body);
+  } catch {
+    throw faultOf(options, 'answered with something that is no JSON');
+  }
+  const parsed = shape.safeParse(json);
+  if (parsed.success) return parsed.data;
+  throw faultOf(options, `answered against its contract at ${parsed.error.issues[0]?.path.join('.')}`);
+}
+
+function faultOf({ name }: HarborScannerOptions, problem: string): Fault {
+  return new Fault('DG_SCANNER_FAULT', 'UNAVAILABLE', `the scanner ${name} ${problem}`);
 }
 
 /** @param text `Refresh-After`, in seconds. */

@@ -93,6 +93,7 @@ export function createProgramScanner(
     get version() {
       return version;
     },
+    currentVersion: (signal) => readVersion(workDirectory, signal),
     async scan(target, signal) {
       const directory = await mkdtemp(join(workDirectory, `${tool.name}-`));
       try {

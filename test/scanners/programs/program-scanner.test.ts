@@ -125,7 +125,13 @@ describe('a scanner that is a program', () => {
 
   it('has failed at the image when it fails, says nothing, something else, or too much', async () => {
     const isTrouble = (error: unknown) => error instanceof Error && !(error instanceof Fault);
-    for (const script of ['echo {}; exit 1', '', 'echo no json', 'echo {}', 'yes 12345678901234567890']) {
+    for (const script of [
+      `${print(grypeReport(about()))}; exit 1`,
+      '',
+      'echo no json',
+      'echo {}',
+      'yes 12345678901234567890',
+    ]) {
       await assert.rejects(scanBy(script), isTrouble, script);
     }
   });
