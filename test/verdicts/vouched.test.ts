@@ -6,7 +6,7 @@ import { type BuiltImage, buildImage } from '../support/image.ts';
 import { APP, openWorld, type World } from './world.ts';
 
 const OTHER = repositoryOf('team/other');
-const SCANS: ScanRequests = {
+const SCANS: Omit<ScanRequests, 'status'> = {
   isOffered: () => true,
   request: async () => {},
   wait: async () => ({ isDone: false, restMs: 0 }),
