@@ -74,7 +74,8 @@ function redirectUri({ options }: Visit, { id }: SignInProvider): string {
 function publicAddress({ options, request }: Visit, { id }: SignInProvider): string | undefined {
   const here = new URL(`${options.publicUrl}/login/oidc/${id}`);
   const query = queryOf(request.originalUrl);
-  if (request.headers.host === here.host || query.has('here')) return undefined;
+  const isHere = request.headers.host === here.host || query.has('here');
+  if (isHere) return undefined;
   query.set('here', '');
   here.search = query.toString();
   return here.href;

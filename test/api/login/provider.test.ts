@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { openProviders } from '../../../src/app/open-providers.ts';
 import { createManualClock, HOUR_MS, systemRandom } from '../../../src/base/index.ts';
+import { basic } from '../../auth/fixtures.ts';
 import { createBrowser, passProvider } from '../../support/browser.ts';
 import { newKey, type OpenIdServer, providerConfig, startOpenIdServer } from '../../support/openid.ts';
 import { type ApiLab, openApiLab } from '../lab.ts';
@@ -68,6 +69,18 @@ describe('a person of an OpenID provider', () => {
       assert.match(one.start.searchParams.get(name) ?? '', /^[\w-]{43}$/);
       assert.notEqual(one.start.searchParams.get(name), two.start.searchParams.get(name));
     }
+  });
+
+  it('C-14: begins at the configured address, whatever host it came by, and never is sent around for ever', async () => {
+    const browser = createBrowser(lab.app);
+    const host = { host: 'other.example' };
+    const first = await browser.get('/login/oidc/corp?next=/login/device', host);
+    assert.equal(first.location, `${PUBLIC}/login/oidc/corp?next=%2Flogin%2Fdevice&here=`);
+    const { pathname, search } = new URL(first.location ?? '');
+    const second = await browser.get(pathname + search, host);
+    const begun = new URL(second.location ?? '');
+    assert.deepEqual([begun.origin, begun.searchParams.get('redirect_uri')], [server.url, CALLBACK]);
+    assert.equal((await browser.get('/login/oidc/other')).status, 404);
   });
 
   it('T-23: loses a group with the next sign-in that does not say it', async () => {
@@ -190,6 +203,32 @@ describe('a person of an OpenID provider', () => {
     assert.equal(browser.jar.has('__Host-dockgate-session'), false);
     browser.jar.set('__Host-dockgate-session', session);
     assert.doesNotMatch((await browser.get('/login')).text, /Signed in as/);
+  });
+
+  it('uses docker with a personal access token, which ends with the account and not with the browser', async () => {
+    const { browser } = await signIn();
+    const begun = JSON.parse((await browser.post('/token/device', {})).text);
+    await browser.post('/login/device', { code: begun.user_code, decision: 'approve' });
+    const answer = await browser.post('/token', {
+      grant_type: 'urn:ietf:params:oauth:grant-type:device_code',
+      access_type: 'offline',
+      device_code: begun.device_code,
+    });
+    const session = `Bearer ${JSON.parse(answer.text).refresh_token}`;
+    const made = await lab.call('post', '/api/v1/tokens', { as: session, body: { name: 'docker' } });
+    const scope = async () => {
+      const as = basic('carol', made.body.secret);
+      const { status, body } = await lab.call('get', '/token?scope=repository:team/app:pull', { as });
+      return [status, body.scope];
+    };
+    assert.deepEqual(await scope(), [200, 'repository:team/app:pull']);
+    await browser.post('/logout', {});
+    assert.deepEqual(await scope(), [200, 'repository:team/app:pull']);
+    server.state.person = { ...firstPerson, claims: { preferred_username: 'carol' } };
+    await signIn();
+    assert.deepEqual(await scope(), [200, ''], 'T-23: with the group goes the right of the token');
+    await lab.call('post', '/api/v1/users/carol/disable');
+    assert.equal((await scope())[0], 401);
   });
 
   it('has no password here, and no password of anybody is one', async () => {
