@@ -15,6 +15,8 @@ export const LOGGED_FIELDS: ReadonlySet<string> = new Set([
   'digest',
   'directory',
   'durationMs',
+  'evictedBytes',
+  'evictedFiles',
   'expires',
   'findingCount',
   'index',
@@ -53,6 +55,7 @@ export const LOGGED_FIELDS: ReadonlySet<string> = new Set([
   'variable',
   'version',
   'waitMs',
+  'witness',
   'worker',
   'writer',
 ]);
