@@ -56,6 +56,8 @@ const DEPTH_MAX = 4;
 const MANIFESTS_MAX = 2000;
 /** A signature that is made at a registry behind us tells nobody: what lacked one is looked at again after so long. */
 const UNVOUCHED_MS_MAX = MINUTE_MS;
+/** Facts that others wrote, where word of them went astray, are looked for again after so long. */
+const UNSCANNED_MS_MAX = 500;
 /** After so many the other requests of the process have their turn. */
 const MANIFESTS_IN_TURN = 32;
 
@@ -113,7 +115,8 @@ export function createFinder({ entriesMax }: { readonly entriesMax: number }, pa
       // Not for the shared memory: which scanners run is a matter of this node.
       return absent
         ? { value: blockWithoutScanner(verdict, absent.scanner, absent.policy) }
-        : { value: verdict, isKept: false };
+        : // The scan's end drops it at once; ten thousand who ask meanwhile read it once.
+          { value: verdict, validUntilMs: nowMs + UNSCANNED_MS_MAX };
     }
     if (missing.some(({ scanner }) => parts.scans.isOffered(scanner))) askForScan(repository, digest);
     return { value: verdict, validUntilMs: verdict.validUntilMs, isShared: true };

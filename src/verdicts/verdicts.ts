@@ -1,4 +1,4 @@
-import { SECOND_MS } from '../base/index.ts';
+import { createSingleFlight, SECOND_MS } from '../base/index.ts';
 import type { Digest, Repository, Tag } from '../oci/index.ts';
 import {
   immutableBy,
@@ -99,6 +99,8 @@ export function createVerdicts(options: VerdictsOptions, parts: VerdictsParts): 
     perPrincipalMax: options.heldPerPrincipalMax ?? HELD_PER_PRINCIPAL_MAX,
   });
 
+  const asking = createSingleFlight<void>();
+
   async function verdictFor(repository: Repository, digest: Digest, hold: Hold): Promise<HeldVerdict> {
     const found = await finder.ofManifest(repository, digest);
     if (found.verdict.outcome !== 'unscanned') return { verdict: found.verdict, restMs: 0 };
@@ -117,7 +119,7 @@ export function createVerdicts(options: VerdictsOptions, parts: VerdictsParts): 
     let restMs = REST_MS_MIN;
     for (let round = 0; round < ROUNDS_MAX; round++) {
       const pending = found.pending.slice(0, PENDING_MAX);
-      await Promise.all(pending.map((digest) => parts.scans.request(repository, digest, 'pull')));
+      await Promise.all(pending.map((digest) => askForScan(repository, digest)));
       const leftMs = Math.max(0, deadlineMs - parts.clock.monotonicMs());
       const ended = await firstOf(pending, leftMs, hold.signal);
       restMs = Math.min(REST_MS_MAX, Math.max(REST_MS_MIN, ended.restMs));
@@ -126,6 +128,11 @@ export function createVerdicts(options: VerdictsOptions, parts: VerdictsParts): 
       if (!ended.isDone) break;
     }
     return { verdict: found.verdict, restMs };
+  }
+
+  /** Whoever asks while the same is being asked is part of it. */
+  function askForScan(repository: Repository, digest: Digest): Promise<void> {
+    return asking(`${repository}@${digest}`, () => parts.scans.request(repository, digest, 'pull'));
   }
 
   /** Waits until one of the scans ends: for an index the first may already be enough. */
