@@ -726,6 +726,13 @@ export const GUARDS: readonly Guard[] = [
     tests: ['test/audit/writer.test.ts'],
   },
   {
+    guard: 'A-02: no name stops an outlet of OpenTelemetry for ever',
+    file: 'src/outlets/otlp.ts',
+    replace: 'value.toWellFormed()',
+    with: 'value',
+    tests: ['test/outlets/receivers.test.ts'],
+  },
+  {
     guard: 'A-07: the answer of a witness counts with a cosignature by its key over this checkpoint',
     file: 'src/audit/cosignature.ts',
     replace:

@@ -73,9 +73,13 @@ function attributesOf(record: AccessRecord, index: number): readonly object[] {
   );
 }
 
-/** 64-bit integers are text in the JSON of protobuf. */
+/**
+ * 64-bit integers are text in the JSON of protobuf, and half a surrogate pair is none: one would make a receiver refuse
+ * the whole batch, again and again. The body has the record's line, in which it is escaped.
+ */
 function attribute(key: string, value: string | number): object {
-  return { key, value: typeof value === 'number' ? { intValue: String(value) } : { stringValue: value } };
+  if (typeof value === 'number') return { key, value: { intValue: String(value) } };
+  return { key, value: { stringValue: value.toWellFormed() } };
 }
 
 /** `2026-11-24T11:35:19.123456Z` as nanoseconds since 1970, exactly. */

@@ -14,11 +14,15 @@ export interface GoCheck {
   end(): Promise<void>;
 }
 
-/** Builds the check. @returns why it could not be built where Go or its module is not there. */
-export async function buildGoCheck(): Promise<GoCheck | string> {
+/**
+ * Builds the check, or another program of ours.
+ *
+ * @param cwd where its source is.
+ * @returns why it could not be built where Go or its module is not there.
+ */
+export async function buildGoCheck(cwd = join(import.meta.dirname, 'go')): Promise<GoCheck | string> {
   const directory = await mkdtemp(join(tmpdir(), 'dockgate-go-'));
   const binary = join(directory, 'audit-check');
-  const cwd = join(import.meta.dirname, 'go');
   try {
     await run('go', ['build', '-o', binary, '.'], { cwd, timeout: BUILD_MS_MAX });
   } catch (error) {

@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createElasticsearchReceiver } from '../../src/outlets/elasticsearch.ts';
 import { createOtlpReceiver, toLogsRequest } from '../../src/outlets/otlp.ts';
 import { createSyslogReceiver } from '../../src/outlets/syslog.ts';
 import { printSyslog } from '../../src/outlets/syslog-message.ts';
+import { buildGoCheck } from '../audit/go-check.ts';
 import { until } from '../support/until.ts';
 import { outletRecord, startHttp } from './lab.ts';
 
@@ -56,6 +60,39 @@ describe('OpenTelemetry logs', () => {
     );
     assert.deepEqual(attributes.get('http.response.status_code'), { intValue: '403' });
     assert.deepEqual(attributes.get('log.record.uid'), { stringValue: 'record-3' });
+  });
+
+  it('are read by the published definitions, which know no other member and no other type', async function () {
+    this.timeout(180_000);
+    const check = await buildGoCheck(join(import.meta.dirname, 'go'));
+    if (typeof check === 'string') {
+      console.log(`SKIPPED: ${check}`);
+      return this.skip();
+    }
+    const directory = await mkdtemp(join(tmpdir(), 'dockgate-otlp-'));
+    try {
+      const path = join(directory, 'body.json');
+      const client = { address: '192.0.2.1', userAgent: 'evil\u0000\ud800\r\n' };
+      const principal = { kind: 'user', id: 'u1', name: 'alice', via: 'basic' } as const;
+      const records = [
+        outletRecord(3, { client, principal, method: 'GET' }),
+        outletRecord(4, { outcome: 'refused' }),
+      ];
+      await writeFile(path, JSON.stringify(toLogsRequest(records)));
+      const { isGood, said } = await check.run(path);
+      assert.equal(isGood, true, said);
+      const seconds = Date.parse('2026-11-24T11:35:19Z') / 1000;
+      const [allowed, refused] = records.map(({ line }) => line.toString());
+      assert.equal(
+        said,
+        `${seconds}000003000 SEVERITY_NUMBER_INFO ${allowed}\n${seconds}000004000 SEVERITY_NUMBER_WARN ${refused}`,
+      );
+      await writeFile(path, '{"resourceLogs":[],"more":1}');
+      assert.equal((await check.run(path)).isGood, false, 'it is strict');
+    } finally {
+      await rm(directory, { recursive: true });
+      await check.end();
+    }
   });
 
   it('that a receiver refused in part are told of and not sent again', async () => {
