@@ -116,7 +116,7 @@ export class Witness {
     this.#lastError = error instanceof Error ? error.message : String(error);
     if (this.#failures === 1) {
       logger.error('a witness did not take a checkpoint of the access log, will retry', {
-        witness: this.#options.name,
+        outlet: this.#options.name,
         reason: this.#lastError,
       });
     }
