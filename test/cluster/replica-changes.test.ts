@@ -107,6 +107,7 @@ describe('what a replica hears of the others', () => {
 
   it('is broken a second after the last reading, and then all that is cached goes, V-22', async () => {
     const replica = await open();
+    await looks();
     log.become('fails');
     await looks();
     clock.advance(1000);
@@ -121,6 +122,7 @@ describe('what a replica hears of the others', () => {
 
   it('counts a reading from when it began: what hangs says nothing of now', async () => {
     const replica = await open();
+    await looks();
     log.become('hangs');
     await looks(1);
     clock.advance(1001);
