@@ -126,8 +126,8 @@ describe('a connection through a proxy', () => {
       assert.equal(await ask(PROXY, []), 'closed');
       assert.equal(await ask(PROXY, [Buffer.from('PROXY TCP4 x y 1 2\r\n')]), 'closed');
       const slow = line(PROXY);
-      slow.write('PROXY TCP4 192.0.2.7 ');
-      await once(slow.resume(), 'close');
+      slow.resume().write('PROXY TCP4 192.0.2.7 ');
+      await until(() => slow.closed, 'the slow one is cut');
       assert.deepEqual(
         reasons(),
         Array.from({ length: 3 }, () => `proxy.header ${PROXY}`),

@@ -41,6 +41,8 @@ describe('the header of a proxy', () => {
         if (parsed.kind === 'incomplete') assert.ok(all.length < 16 + 2048);
         if (parsed.kind === 'header') assert.ok(parsed.bytes <= all.length);
       }),
+      // A smaller example says no more, and takes long to find.
+      { endOnFailure: true },
     );
   });
 
