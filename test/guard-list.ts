@@ -2699,4 +2699,32 @@ export const GUARDS: readonly Guard[] = [
     with: "pem.includes('NO KEY')",
     tests: ['test/trust/vouchers.test.ts'],
   },
+  {
+    guard: 'a later VEX statement takes back what an earlier one excused',
+    file: 'src/policy/openvex.ts',
+    replace: '!stated.some((later) => isTakenBack(earlier, later))',
+    with: 'stated.every((later) => isTakenBack(earlier, later) || earlier)',
+    tests: ['test/policy/openvex.test.ts'],
+  },
+  {
+    guard: 'a VEX statement about a part of an image excuses that part',
+    file: 'src/policy/openvex.ts',
+    replace: 'else if (!parts)',
+    with: 'else if (digest)',
+    tests: ['test/policy/openvex.test.ts'],
+  },
+  {
+    guard: 'a VEX document excuses vulnerabilities alone',
+    file: 'src/policy/openvex.ts',
+    replace: 'VULNERABILITY.test(one)',
+    with: 'one !== VULNERABILITY.source',
+    tests: ['test/policy/openvex.test.ts'],
+  },
+  {
+    guard: 'a waiver for a package holds in that package',
+    file: 'src/policy/findings.ts',
+    replace: '&& isInPackage(finding, waiver)',
+    with: '&& (waiver.id !== undefined || isInPackage(finding, waiver))',
+    tests: ['test/policy/openvex.test.ts'],
+  },
 ];

@@ -291,6 +291,7 @@ const waivableRule = z.enum(
 export const waiverShape = z.object({
   id: z.string(),
   finding: z.string().optional(),
+  package: z.string().optional(),
   rule: z.string().optional(),
   digest: z.string().optional(),
   on: z.string().optional(),
@@ -318,6 +319,21 @@ export const newWaiverShape = z
     (waiver) => (waiver.digest === undefined) !== (waiver.on === undefined),
     'give either digest or on',
   );
+
+export const vexShape = z.strictObject({
+  document: z.string().min(1),
+  on: pattern.optional(),
+  ticket: z.string().min(1).max(200).optional(),
+  endsAt: instant,
+});
+export const importedVexShape = z.object({
+  /** Of the waivers that were added. */
+  ids: z.array(z.string()),
+  /** Excused already, until the same instant or later. */
+  known: z.number(),
+  /** Products that are not named by a digest, or by a package that cannot be told. */
+  unnamed: z.number(),
+});
 
 export const deniedShape = z.object({
   digest: z.string(),

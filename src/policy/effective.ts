@@ -50,14 +50,15 @@ export function effectivePolicies(
  * Who granted a waiver and why is left out, since it changes no verdict.
  */
 export function canonicalText(effective: Effective): string {
-  const waivers = effective.waivers.map(({ id, finding, rule, digest, pattern, approvedBy, endsAtMs }) => ({
-    id,
-    finding,
-    rule,
-    digest,
-    pattern,
-    isApproved: approvedBy !== undefined,
-    endsAtMs,
+  const waivers = effective.waivers.map((waiver) => ({
+    id: waiver.id,
+    finding: waiver.finding,
+    rule: waiver.rule,
+    package: waiver.package,
+    digest: waiver.digest,
+    pattern: waiver.pattern,
+    isApproved: waiver.approvedBy !== undefined,
+    endsAtMs: waiver.endsAtMs,
   }));
   const { policies, only } = effective;
   return JSON.stringify(sortMembers({ version: JUDGE_VERSION, policies, waivers, only }));

@@ -30,10 +30,15 @@ export function waivedUntilMs(
   nowMs: number,
 ): number | undefined {
   return lastEndMs(
-    waivers.filter((waiver) => waiver.finding === finding.id),
+    waivers.filter((waiver) => waiver.finding === finding.id && isInPackage(finding, waiver)),
     digest,
     nowMs,
   );
+}
+
+function isInPackage({ package: name, installedVersion }: Finding, { package: only }: Waiver): boolean {
+  if (only === undefined) return true;
+  return name !== undefined && (only === name || only === `${name}@${installedVersion}`);
 }
 
 /** Rules that no waiver excuses: what is malicious or was denied by name, and a repository that no policy covers. */

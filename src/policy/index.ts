@@ -6,6 +6,8 @@ export type { Effective } from './effective.ts';
 export { canonicalText, effectivePolicies } from './effective.ts';
 export { UNWAIVABLE_RULES } from './findings.ts';
 export { blockWithoutScanner, judge, judgeIndex, missingScanners, onlyWarns } from './judge.ts';
+export type { Excuse, VexResult } from './openvex.ts';
+export { parseOpenVex } from './openvex.ts';
 export type { PushOpinion } from './push.ts';
 export { immutableBy, judgePush } from './push.ts';
 export type { Sentence } from './sentence.ts';

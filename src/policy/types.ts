@@ -201,6 +201,8 @@ export interface Waiver {
   /** Id of the finding; absent when it is for a rule. */
   readonly finding?: string;
   readonly rule?: RuleName;
+  /** `name` or `name@version`: the finding only where it is in this package. */
+  readonly package?: string;
   readonly digest?: Digest;
   readonly pattern?: string;
   readonly reason: string;

@@ -230,6 +230,7 @@ async function listWaivers(sql: MainSql): Promise<readonly Waiver[]> {
     id: row.id,
     ...optional('finding', row.finding),
     ...optional('rule', row.rule),
+    ...optional('package', row.package),
     ...optional('digest', row.digest),
     ...optional('pattern', row.pattern),
     reason: row.reason,

@@ -100,6 +100,7 @@ export async function addWaiver(sql: MainSql, waiver: Waiver, changed: Changed):
       id: waiver.id,
       finding: waiver.finding ?? null,
       rule: waiver.rule ?? null,
+      package: waiver.package ?? null,
       digest: waiver.digest ?? null,
       pattern: waiver.pattern ?? null,
       reason: waiver.reason,

@@ -276,6 +276,7 @@ interface WaiversTable {
   /** One of these two is set. */
   finding: string | null;
   rule: RuleName | null;
+  package: string | null;
   digest: Digest | null;
   pattern: string | null;
   reason: string;

@@ -50,6 +50,70 @@ describe('waivers and their approval', () => {
   });
 });
 
+describe('waivers from an OpenVEX document', () => {
+  const DIGEST = `sha256:${'a'.repeat(64)}`;
+  const DOCUMENT = {
+    '@context': 'https://openvex.dev/ns/v0.2.0',
+    '@id': 'https://corp.test/vex/1',
+    author: 'security@corp.test',
+    timestamp: '2026-01-01T00:00:00Z',
+    statements: [
+      {
+        vulnerability: { name: 'CVE-1' },
+        products: [
+          { '@id': `pkg:oci/app@${DIGEST}`, subcomponents: ['pkg:deb/debian/openssl@3'] },
+          { '@id': 'pkg:oci/app' },
+        ],
+        status: 'not_affected',
+        justification: 'component_not_present',
+      },
+    ],
+  };
+  const BODY = { document: JSON.stringify(DOCUMENT), ticket: 'SEC-1', endsAt: WAIVER.endsAt };
+  let lab: ApiLab;
+  before(async () => {
+    lab = await openApiLab();
+    await lab.addUser('ann', ['admin', '**']);
+    await lab.addUser('dev', ['maintainer', '**']);
+  });
+  after(() => lab.close());
+
+  const post = (body: object, as = 'ann') => lab.call('post', '/api/v1/waivers/vex', { as, body });
+
+  it('are added once, by who imports it and until the date that it says', async () => {
+    const { status, body } = await post(BODY);
+    assert.deepEqual([status, body.ids.length, body.known, body.unnamed], [201, 1, 0, 1]);
+    const { waivers } = (await lab.call('get', '/api/v1/waivers', { as: 'ann' })).body;
+    assert.deepEqual(waivers, [
+      {
+        id: body.ids[0],
+        finding: 'CVE-1',
+        package: 'openssl@3',
+        digest: DIGEST,
+        reason: 'VEX https://corp.test/vex/1 by security@corp.test: not_affected, component_not_present',
+        ticket: 'SEC-1',
+        author: 'ann',
+        endsAt: WAIVER.endsAt,
+      },
+    ]);
+    assert.deepEqual((await post(BODY)).body, { ids: [], known: 1, unnamed: 1 });
+    assert.equal((await post({ ...BODY, on: 'team/**' })).body.ids.length, 1);
+  });
+
+  it('need the right to add waivers, a document and a date to come', async () => {
+    assert.equal((await post(BODY, 'dev')).status, 403);
+    for (const [body, problem] of [
+      [{ ...BODY, document: '{}' }, /document: @context/],
+      [{ ...BODY, endsAt: '2001-01-01T00:00:00.000Z' }, /endsAt: lies in the past/],
+      [{ ...BODY, on: 'a b' }, /on/],
+    ] as const) {
+      const refused = await post(body);
+      assert.deepEqual([refused.status, refused.body.error.code], [400, 'DG_INPUT_INVALID']);
+      assert.match(JSON.stringify(refused.body.error), problem);
+    }
+  });
+});
+
 describe('the versions of a policy', () => {
   let lab: ApiLab;
   before(async () => {

@@ -1,9 +1,22 @@
+import { hash } from 'node:crypto';
 import { z } from 'zod';
-import { newId } from '../../base/index.ts';
+import { MiB, newId } from '../../base/index.ts';
 import { type Digest, parseDigest } from '../../oci/index.ts';
-import type { Waiver } from '../../policy/index.ts';
-import { deniedShape, digestParams, newDeniedShape, newWaiverShape, waiverShape } from '../contract.ts';
-import { ApiProblem, operation } from '../operation.ts';
+import { type Excuse, parseOpenVex, type Waiver } from '../../policy/index.ts';
+import {
+  deniedShape,
+  digestParams,
+  importedVexShape,
+  newDeniedShape,
+  newWaiverShape,
+  vexShape,
+  waiverShape,
+} from '../contract.ts';
+import { ApiProblem, type OperationContext, operation } from '../operation.ts';
+
+/** As text in JSON, with its quotes escaped. */
+const VEX_BODY_BYTES_MAX = 4 * MiB;
+const REASON_LENGTH_MAX = 500;
 
 const waiverParams = z.strictObject({ id: z.string().max(64) });
 
@@ -32,12 +45,24 @@ export const exceptionOperations = [
     change: (input) => input,
     async run(input, { parts, identity }) {
       const waiver = toWaiver(input, newId(parts.random), identity.principal.name);
-      if (waiver.endsAtMs <= parts.clock.nowMs()) {
-        throw new ApiProblem(400, 'DG_INPUT_INVALID', 'endsAt: lies in the past');
-      }
+      requireFuture(waiver.endsAtMs, parts.clock.nowMs());
       await parts.facts.addWaiver(waiver);
       return { id: waiver.id };
     },
+  }),
+  operation({
+    id: 'waiver.importVex',
+    method: 'post',
+    path: '/waivers/vex',
+    summary:
+      'Excuses what an OpenVEX document states to be not affected or fixed, on the digests that it names',
+    action: 'policy.manage',
+    input: vexShape,
+    output: importedVexShape,
+    status: 201,
+    bodyBytesMax: VEX_BODY_BYTES_MAX,
+    change: ({ document, ...others }) => ({ ...others, document: `sha256:${hash('sha256', document)}` }),
+    run: importVex,
   }),
   operation({
     id: 'waiver.approve',
@@ -126,6 +151,46 @@ export const exceptionOperations = [
     },
   }),
 ];
+
+async function importVex(
+  { document, on, ticket, endsAt }: z.infer<typeof vexShape>,
+  { parts, identity }: OperationContext,
+): Promise<z.infer<typeof importedVexShape>> {
+  const endsAtMs = Date.parse(endsAt);
+  requireFuture(endsAtMs, parts.clock.nowMs());
+  const read = parseOpenVex(document);
+  if (!read.ok) throw new ApiProblem(400, 'DG_INPUT_INVALID', `document: ${read.problem}`);
+  const before = await parts.facts.listWaivers();
+  const isKnown = (excuse: Excuse) =>
+    before.some(
+      (waiver) =>
+        waiver.finding === excuse.finding &&
+        waiver.digest === excuse.digest &&
+        waiver.package === excuse.package &&
+        waiver.pattern === on &&
+        waiver.endsAtMs >= endsAtMs,
+    );
+  const added = read.excuses.filter((excuse) => !isKnown(excuse));
+  const ids: string[] = [];
+  for (const { why, ...excuse } of added) {
+    const id = newId(parts.random);
+    await parts.facts.addWaiver({
+      id,
+      ...excuse,
+      ...(on === undefined ? {} : { pattern: on }),
+      ...(ticket === undefined ? {} : { ticket }),
+      reason: `VEX ${read.id} by ${read.author}: ${why}`.slice(0, REASON_LENGTH_MAX),
+      author: identity.principal.name,
+      endsAtMs,
+    });
+    ids.push(id);
+  }
+  return { ids, known: read.excuses.length - added.length, unnamed: read.unnamed };
+}
+
+function requireFuture(endsAtMs: number, nowMs: number): void {
+  if (endsAtMs <= nowMs) throw new ApiProblem(400, 'DG_INPUT_INVALID', 'endsAt: lies in the past');
+}
 
 function unknownWaiver(id: string): ApiProblem {
   return new ApiProblem(404, 'DG_WAIVER_UNKNOWN', `there is no waiver ${id}`);

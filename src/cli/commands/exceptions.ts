@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { CommandFailed, listIn } from '../client.ts';
-import { parseInstant } from '../input.ts';
+import { parseInstant, readText } from '../input.ts';
 import { table } from '../output.ts';
 import { withSession } from '../run-command.ts';
 import type { CommandContext } from '../session.ts';
@@ -13,6 +13,8 @@ interface WaiverOptions {
   readonly ticket?: string;
   readonly until: string;
 }
+
+type VexOptions = Pick<WaiverOptions, 'on' | 'ticket' | 'until'>;
 
 /** `waiver`, and the digests that are denied: `image block|unblock|blocked`. */
 export function addExceptionCommands(program: Command, context: CommandContext): void {
@@ -34,6 +36,24 @@ export function addExceptionCommands(program: Command, context: CommandContext):
         const { until: endsAt, ...others } = options;
         const value = await client.post('/waivers', { finding, ...others, endsAt });
         return { value, text: `waiver ${value.id} added` };
+      }),
+    );
+  waiver
+    .command('import-vex <file>')
+    .description(
+      'excuse what an OpenVEX document states to be not affected or fixed, on the digests it names',
+    )
+    .option('--on <pattern>', 'only in the repositories of a pattern')
+    .option('--ticket <ticket>', 'where it was decided')
+    .requiredOption('--until <instant>', 'end, UTC: 2026-12-31T00:00:00Z', parseInstant)
+    .action((file: string, options: VexOptions, command: Command) =>
+      withSession(command, context, async ({ client }) => {
+        const document = file === '-' ? await context.readInput() : readText(file);
+        const { until: endsAt, ...others } = options;
+        const value = await client.post('/waivers/vex', { document, ...others, endsAt });
+        const added = Array.isArray(value.ids) ? value.ids.length : 0;
+        const unnamed = value.unnamed === 0 ? '' : `; ${value.unnamed} products name no digest or package`;
+        return { value, text: `${added} waivers added, ${value.known} were there${unnamed}` };
       }),
     );
   waiver
@@ -62,7 +82,7 @@ export function addExceptionCommands(program: Command, context: CommandContext):
         const value = await client.get('/waivers');
         const rows = listIn(value, 'waivers').map((one) => [
           one.id,
-          one.finding ?? `rule ${one.rule}`,
+          one.package ? `${one.finding} in ${one.package}` : (one.finding ?? `rule ${one.rule}`),
           one.digest ?? one.on,
           one.endsAt,
           one.author,

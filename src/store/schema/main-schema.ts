@@ -1,5 +1,5 @@
 import type { Migration } from './migration.ts';
-import { POLICY_FACTS } from './policy-schema.ts';
+import { POLICY_FACTS, WAIVERS_IN_PACKAGES } from './policy-schema.ts';
 import { REPORTS } from './report-schema.ts';
 
 /**
@@ -284,4 +284,5 @@ export const MAIN_MIGRATIONS: readonly Migration[] = [
   ENDED_SESSIONS,
   REPORTS,
   PROGRAM_SIGN_INS,
+  WAIVERS_IN_PACKAGES,
 ];

@@ -1,5 +1,10 @@
 import type { Migration } from './migration.ts';
 
+export const WAIVERS_IN_PACKAGES: Migration = {
+  name: 'waivers for a finding in one package',
+  statements: ['alter table waivers add column package text'],
+};
+
 export const POLICY_FACTS: Migration = {
   name: 'what policies ask of manifests, denied digests, versions of policies, waivers for rules',
   statements: [
