@@ -78,7 +78,7 @@ describe('waivers from an OpenVEX document', () => {
   });
   after(() => lab.close());
 
-  const post = (body: object, as = 'ann') => lab.call('post', '/api/v1/waivers/vex', { as, body });
+  const post = (body: object, as = 'ann') => lab.call('post', '/api/v1/vex-documents', { as, body });
 
   it('are added once, by who imports it and until the date that it says', async () => {
     const { status, body } = await post(BODY);

@@ -22,6 +22,13 @@ const SBOM = cycloneDxReport({ manifest: digestOf('team/app:1'), config: CONFIG 
 const POLICY = { name: 'p', match: ['**'], rules: { secrets: 'block' } };
 const GRANT = { role: 'reader', on: 'team/**', subject: { kind: 'user', name: 'bob' } };
 const DIGEST = `sha256:${'ab'.repeat(32)}`;
+const VEX = JSON.stringify({
+  '@context': 'https://openvex.dev/ns/v0.2.0',
+  '@id': 'https://corp.test/vex/1',
+  author: 'security@corp.test',
+  timestamp: '2026-01-01T00:00:00Z',
+  statements: [],
+});
 const WAIVER = {
   finding: 'CVE-1',
   on: 'team/**',
@@ -182,6 +189,11 @@ const EXAMPLES: readonly Example[] = [
   },
   { id: 'waiver.list', method: 'get', path: '/waivers', status: 200, role: 'admin' },
   { id: 'waiver.add', method: 'post', path: '/waivers', body: WAIVER, status: 201, role: 'admin' },
+  {
+    ...{ id: 'waiver.importVex', method: 'post', path: '/vex-documents', status: 201, role: 'admin' },
+    body: { document: VEX, endsAt: WAIVER.endsAt },
+    unknown: { path: '/vex-documents', body: { document: '{}', endsAt: WAIVER.endsAt }, status: 400 },
+  },
   {
     ...{ id: 'waiver.approve', method: 'post', path: '/waivers/WAIVER/approval', status: 200, role: 'admin' },
     by: 'admin',

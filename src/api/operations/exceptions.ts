@@ -53,7 +53,7 @@ export const exceptionOperations = [
   operation({
     id: 'waiver.importVex',
     method: 'post',
-    path: '/waivers/vex',
+    path: '/vex-documents',
     summary:
       'Excuses what an OpenVEX document states to be not affected or fixed, on the digests that it names',
     action: 'policy.manage',

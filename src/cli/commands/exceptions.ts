@@ -50,7 +50,7 @@ export function addExceptionCommands(program: Command, context: CommandContext):
       withSession(command, context, async ({ client }) => {
         const document = file === '-' ? await context.readInput() : readText(file);
         const { until: endsAt, ...others } = options;
-        const value = await client.post('/waivers/vex', { document, ...others, endsAt });
+        const value = await client.post('/vex-documents', { document, ...others, endsAt });
         const added = Array.isArray(value.ids) ? value.ids.length : 0;
         const unnamed = value.unnamed === 0 ? '' : `; ${value.unnamed} products name no digest or package`;
         return { value, text: `${added} waivers added, ${value.known} were there${unnamed}` };
