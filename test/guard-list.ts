@@ -12,6 +12,13 @@ export interface Guard {
 export const GUARDS: readonly Guard[] = [
   // Words
   {
+    guard: 'a grant on names that begin anyhow is found for every name',
+    file: 'src/roles/grant-index.ts',
+    replace: "starts.some((start) => start.includes('*'))",
+    with: "starts.every((start) => start.includes('*'))",
+    tests: ['test/roles/grant-index.test.ts'],
+  },
+  {
     guard: 'N-02: a repository name is at most 255 characters',
     file: 'src/oci/names.ts',
     replace: 'text.length <= REPOSITORY_LENGTH_MAX && REPOSITORY.test(text)',
@@ -376,8 +383,8 @@ export const GUARDS: readonly Guard[] = [
   {
     guard: 'an unreadable pattern does not stop denying',
     file: 'src/roles/authorize.ts',
-    replace: "if (!result.ok) return grant.effect === 'deny';",
-    with: 'if (!result.ok) return false;',
+    replace: "if (!pattern.ok) return grant.effect === 'deny';",
+    with: 'if (!pattern.ok) return false;',
     tests: ['test/roles/authorize.test.ts'],
   },
   {

@@ -1,12 +1,10 @@
-import { matchesPattern, type PatternResult, parsePattern, type Repository } from '../oci/index.ts';
+import { matchesPattern, type Repository } from '../oci/index.ts';
 import { isSystemAction } from './built-in.ts';
+import { grantsThatMayCover, type ReadGrant } from './grant-index.ts';
 import { scopesHold } from './scopes.ts';
 import type { Action, Authorization, AuthorizeRequest, Grant } from './types.ts';
 
 const EVERYTHING = '**';
-
-/** A grant's pattern is read once for as long as the grant itself is held; the answer depends on the text alone. */
-const patternOf = new WeakMap<Grant, PatternResult>();
 
 /**
  * Decides whether the principal may do the action now. A deny grant wins over every other, whatever the order; a
@@ -30,9 +28,10 @@ export function grantsAbout(
   question: Pick<AuthorizeRequest, 'grants' | 'action' | 'repository' | 'nowMs'>,
 ): readonly { readonly grant: Grant; readonly state: GrantState }[] {
   const { action, repository, nowMs } = question;
-  return question.grants
-    .filter((grant) => grant.actions.includes(action) && covers(grant, action, repository))
-    .map((grant) => ({ grant, state: stateOf(grant, nowMs) }))
+  return grantsThatMayCover(question.grants, repository)
+    .flat()
+    .filter((read) => read.grant.actions.includes(action) && covers(read, action, repository))
+    .map(({ grant }) => ({ grant, state: stateOf(grant, nowMs) }))
     .toSorted((a, b) => (a.grant.id < b.grant.id ? -1 : 1));
 }
 
@@ -51,29 +50,23 @@ export function isLiveGrant(grant: Grant, nowMs: number): boolean {
 
 function firstGrant(request: AuthorizeRequest, effect: Grant['effect']): Grant | undefined {
   let first: Grant | undefined;
-  for (const grant of request.grants) {
-    if (grant.effect !== effect || !isLiveGrant(grant, request.nowMs)) continue;
-    if (!grant.actions.includes(request.action) || !covers(grant, request.action, request.repository))
-      continue;
-    if (first === undefined || grant.id < first.id) first = grant;
+  for (const some of grantsThatMayCover(request.grants, request.repository)) {
+    for (const read of some) {
+      const { grant } = read;
+      if (grant.effect !== effect || !isLiveGrant(grant, request.nowMs)) continue;
+      if (!grant.actions.includes(request.action) || !covers(read, request.action, request.repository))
+        continue;
+      if (first === undefined || grant.id < first.id) first = grant;
+    }
   }
   return first;
 }
 
-function covers(grant: Grant, action: Action, repository: Repository | undefined): boolean {
-  const result = readPattern(grant);
+function covers({ grant, pattern }: ReadGrant, action: Action, repository: Repository | undefined): boolean {
   // Unreadable can only be what was written past our checks: it must not allow anything, and not stop denying.
-  if (!result.ok) return grant.effect === 'deny';
+  if (!pattern.ok) return grant.effect === 'deny';
   if (isSystemAction(action)) return grant.pattern === EVERYTHING;
-  return repository !== undefined && matchesPattern(result.pattern, repository);
-}
-
-function readPattern(grant: Grant): PatternResult {
-  const known = patternOf.get(grant);
-  if (known) return known;
-  const result = parsePattern(grant.pattern);
-  patternOf.set(grant, result);
-  return result;
+  return repository !== undefined && matchesPattern(pattern.pattern, repository);
 }
 
 /** A registry token never reaches a system action: none of its words mean one. */
