@@ -1,3 +1,4 @@
+import type { ExpressionBuilder } from 'kysely';
 import type { GrantPlace, NewGrant } from '../auth/index.ts';
 import { newId, type Random } from '../base/index.ts';
 import { parsePattern } from '../oci/index.ts';
@@ -8,7 +9,7 @@ import { groupId } from './group-writes.ts';
 import { fromJsonText, toJsonText } from './json-text.ts';
 import { quoted } from './quoted.ts';
 import { inChunks } from './rows.ts';
-import type { MainSql } from './tables.ts';
+import type { MainSql, MainTables } from './tables.ts';
 
 export interface GrantStamp {
   readonly random: Random;
@@ -28,9 +29,7 @@ export async function addGrant(sql: MainSql, grant: NewGrant, stamp: GrantStamp)
     .select(['id', 'actions_max'])
     .where('role', '=', values.role)
     .where('pattern', '=', values.pattern)
-    .where('subject_kind', '=', values.subject_kind)
-    .where('account_id', 'is not distinct from', values.account_id)
-    .where('group_id', 'is not distinct from', values.group_id)
+    .where(isOf(values))
     .where('effect', '=', values.effect)
     .where('from_ms', 'is not distinct from', values.from_ms)
     .where('until_ms', 'is not distinct from', values.until_ms)
@@ -74,9 +73,7 @@ export async function findGrants(sql: MainSql, place: GrantPlace): Promise<reado
   const rows = await selectGrants(sql)
     .where('grants.role', '=', place.role)
     .where('grants.pattern', '=', place.pattern)
-    .where('grants.subject_kind', '=', subject.subject_kind)
-    .where('grants.account_id', 'is not distinct from', subject.account_id)
-    .where('grants.group_id', 'is not distinct from', subject.group_id)
+    .where(isOf(subject))
     .execute();
   return rows.map(toGrant);
 }
@@ -97,6 +94,16 @@ async function toRow(sql: MainSql, grant: NewGrant) {
     from_ms: grant.fromMs ?? null,
     until_ms: grant.untilMs ?? null,
   };
+}
+
+/** Whose a grant is, by equality with what is not null: only that has an index. */
+function isOf({ subject_kind, account_id, group_id }: Awaited<ReturnType<typeof findSubject>>) {
+  return (eb: ExpressionBuilder<Pick<MainTables, 'grants'>, 'grants'>) =>
+    eb.and({
+      'grants.subject_kind': subject_kind,
+      ...(account_id === null ? {} : { 'grants.account_id': account_id }),
+      ...(group_id === null ? {} : { 'grants.group_id': group_id }),
+    });
 }
 
 /** @throws {StoreConflict} `unknown`: nobody of this name, so the grant would wait for whoever takes it. */

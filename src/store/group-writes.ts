@@ -41,7 +41,13 @@ export async function leaveGroup(sql: MainSql, group: string, userName: string):
 }
 
 export async function groupId(sql: MainSql, name: string): Promise<string> {
-  const row = await sql.selectFrom('groups').select('id').where('name', '=', name).executeTakeFirst();
+  const row = await sql
+    .selectFrom('groups')
+    .select('id')
+    // The key has an index; the name is exact.
+    .where('name_key', '=', nameKey(name))
+    .where('name', '=', name)
+    .executeTakeFirst();
   if (!row) throw new StoreConflict('unknown', `there is no group named ${quoted(name)}`);
   return row.id;
 }
