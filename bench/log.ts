@@ -10,6 +10,7 @@ import { createPusher } from '../test/support/pusher.ts';
 import { run } from '../test/support/run.ts';
 import { CONNECTIONS } from './load.ts';
 import { describeMachine, median } from './report.ts';
+import { UNLIMITED } from './unlimited.ts';
 
 /**
  * What the access log costs, and how fast it is verified.
@@ -33,9 +34,9 @@ async function measureDurability({
 }: Sizes): Promise<ReadonlyMap<string, readonly number[]>> {
   const withoutLog = `--import ${join(import.meta.dirname, 'without-log.ts')}`;
   const servers = new Map([
-    ['disk', await startDockgate({ config: 'audit: {durability: disk}\n' })],
-    ['os', await startDockgate({ config: 'audit: {durability: os}\n' })],
-    ['off', await startDockgate({ environment: { NODE_OPTIONS: withoutLog } })],
+    ['disk', await startDockgate({ config: `audit: {durability: disk}\n${UNLIMITED}` })],
+    ['os', await startDockgate({ config: `audit: {durability: os}\n${UNLIMITED}` })],
+    ['off', await startDockgate({ config: UNLIMITED, environment: { NODE_OPTIONS: withoutLog } })],
   ]);
   const measured = new Map([...servers.keys()].map((name): [string, number[]] => [name, []]));
   try {

@@ -5,6 +5,7 @@ import { startDockerRegistry } from '../test/support/docker-registry.ts';
 import { type Dockgate, startDockgate } from '../test/support/dockgate.ts';
 import { familyOf } from './processes.ts';
 import type { Target } from './push.ts';
+import { UNLIMITED } from './unlimited.ts';
 
 /** One of the servers that are compared. */
 export interface Peer extends Target {
@@ -65,8 +66,8 @@ export async function startRegistry(gateway: Gateway): Promise<Peer> {
   };
 }
 
-async function startServer(config?: string): Promise<Dockgate> {
-  const server = await startDockgate(config === undefined ? {} : { config });
+async function startServer(config = ''): Promise<Dockgate> {
+  const server = await startDockgate({ config: config + UNLIMITED });
   await server.addUser(ACCOUNT.name, ACCOUNT.password, ['developer', '**']);
   return server;
 }
