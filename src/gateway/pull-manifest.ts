@@ -59,17 +59,20 @@ export async function planManifestPull(
   return judged(call, parts, options, { facts, repository, digest, manifest: loaded.manifest, isStale });
 }
 
+/** A manifest that somebody with the right to it asked for, before its verdict. */
+interface Pulled {
+  readonly facts: DecisionFacts;
+  readonly repository: Repository;
+  readonly digest: Digest;
+  readonly manifest: LoadedManifest;
+  readonly isStale: boolean;
+}
+
 async function judged(
   call: CallOf<'manifest'>,
   parts: GatewayParts,
   options: GatewayOptions,
-  pulled: {
-    readonly facts: DecisionFacts;
-    readonly repository: Repository;
-    readonly digest: Digest;
-    readonly manifest: LoadedManifest;
-    readonly isStale: boolean;
-  },
+  pulled: Pulled,
 ): Promise<Plan> {
   const { repository, digest } = pulled;
   if (call.identity.onlyImage !== undefined) return scanned(call, parts, pulled);
@@ -103,17 +106,7 @@ async function judged(
  * A scanner reads what it is to judge, so nothing waits for its scan here; malware and what was denied by name stay
  * refused.
  */
-async function scanned(
-  call: CallOf<'manifest'>,
-  parts: GatewayParts,
-  pulled: {
-    readonly facts: DecisionFacts;
-    readonly repository: Repository;
-    readonly digest: Digest;
-    readonly manifest: LoadedManifest;
-    readonly isStale: boolean;
-  },
-): Promise<Plan> {
+async function scanned(call: CallOf<'manifest'>, parts: GatewayParts, pulled: Pulled): Promise<Plan> {
   const { repository, digest, manifest, isStale } = pulled;
   const verdict = await parts.verdicts.peek(repository, digest);
   const facts = { ...pulled.facts, verdict: recordedVerdict(verdict) };

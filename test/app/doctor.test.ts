@@ -20,7 +20,8 @@ import { loadConfig } from '../../src/config/index.ts';
 import { openStoreWrites } from '../../src/store/index.ts';
 import { openTls } from '../../src/tls/index.ts';
 import { type RedisServer, reserveRedisServer } from '../cluster/redis-server.ts';
-import { freePort, runCli } from '../support/dockgate.ts';
+import { runCli } from '../support/dockgate.ts';
+import { freePort } from '../support/free-port.ts';
 
 const parts = { clock: systemClock, random: systemRandom, logger: silentLogger };
 

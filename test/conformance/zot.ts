@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { DockerRegistry } from '../support/docker-registry.ts';
-import { freePort } from '../support/dockgate.ts';
+import { freePort } from '../support/free-port.ts';
 import { until } from '../support/until.ts';
 
 /** Skips the tests of this context, and says so, where the operator has installed no zot. */

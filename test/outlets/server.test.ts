@@ -4,7 +4,8 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Dockgate, freePort, startDockgate } from '../support/dockgate.ts';
+import { type Dockgate, startDockgate } from '../support/dockgate.ts';
+import { freePort } from '../support/free-port.ts';
 import { until } from '../support/until.ts';
 import { indexesOf, startHttp } from './lab.ts';
 

@@ -6,7 +6,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Dockgate, freePort, startDockgate } from '../support/dockgate.ts';
+import { type Dockgate, startDockgate } from '../support/dockgate.ts';
+import { freePort } from '../support/free-port.ts';
 import { until } from '../support/until.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');

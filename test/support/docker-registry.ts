@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from './free-port.ts';
 
 /** The account of a registry started with `htpasswd: REGISTRY_ACCOUNT.line`. */
 export const REGISTRY_ACCOUNT = {
@@ -133,15 +133,6 @@ async function registryConfig(folder: string, port: number, options: DockerRegis
     ...(options.htpasswd ? { auth: { htpasswd: { realm: 'registry', path: files.htpasswd } } } : {}),
     ...(token ? { auth: { token } } : {}),
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('no free port');
-  return address.port;
 }
 
 async function waitUntilAnswering(url: string, child: ChildProcess): Promise<boolean> {
