@@ -3,7 +3,7 @@ import { openAuditWriter } from '../audit/index.ts';
 import type { AccountWrites } from '../auth/index.ts';
 import { isErrorWithCode, StartError, systemClock, systemRandom } from '../base/index.ts';
 import { connectRpc, createRemoteAttempts, createRemoteScans, remotePart } from '../cluster/index.ts';
-import { type LinkWrites, openContent } from '../content/index.ts';
+import { createLinkMemory, type LinkWrites, openContent } from '../content/index.ts';
 import { createListener, type Listener } from '../gateway/index.ts';
 import { openStoreReads } from '../store/index.ts';
 import { createLogger, createMetrics, type MetricsHub } from '../telemetry/index.ts';
@@ -45,6 +45,12 @@ await runChild(async ({ config, version, name }, closing) => {
   const { changes } = rpc;
   const reads = await openStoreReads(storeOptions(config), { logger });
   closing.defer(() => reads.close());
+  const { links, close: forgetLinks } = createLinkMemory(
+    // Replicas hear of each other's changes a moment after whoever made them.
+    { keepsTags: config.postgres === undefined },
+    { links: reads.links, changes, clock },
+  );
+  closing.defer(forgetLinks);
   const writer = await openAuditWriter(
     {
       ...{ directory: paths.audit, node: config.node, writer: name },
@@ -59,7 +65,7 @@ await runChild(async ({ config, version, name }, closing) => {
   const linkWrites = remotePart<LinkWrites>(rpc, 'links', { repeatable: ['linkBlob', 'linkManifest'] });
   const sources = openSources(config, paths, {
     content,
-    links: reads.links,
+    links,
     linkWrites,
     clock,
     random,
@@ -80,10 +86,9 @@ await runChild(async ({ config, version, name }, closing) => {
       facts: combine(reads.facts, remotePart<FactWrites>(rpc, 'facts', { repeatable: ['seeDigest'] })),
       attempts: createRemoteAttempts(rpc, attemptOptions(config), { clock }),
       scans: createRemoteScans(rpc, scannerNames(config)),
-      links: reads.links,
       inventory: reads.inventory,
       quotas: reads.quotas,
-      manifests: reads.manifests,
+      manifests: { ...reads.manifests, manifestsNaming: links.manifestsNaming },
       records: reads.recordIndex,
       log: remotePart<LogKeeper>(rpc, 'log'),
       memory: memory?.verdicts,
@@ -91,7 +96,7 @@ await runChild(async ({ config, version, name }, closing) => {
       secretsKey: await readSharedKey(paths.secretsKey),
       breached,
       external: openLdap(config, { logger }),
-      ...{ linkWrites, changes, audit, content, sources, metrics, traffic, clock, random, logger },
+      ...{ links, linkWrites, changes, audit, content, sources, metrics, traffic, clock, random, logger },
     },
   );
   closing.defer(() => surfaces.close());

@@ -9,6 +9,8 @@ export type { Collected } from './garbage.ts';
 export { collectGarbage, GARBAGE_AGE_MS } from './garbage.ts';
 export type { TakePiece } from './hashed-files.ts';
 export { hashFile } from './hashed-files.ts';
+export type { LinkMemory, LinkMemoryOptions } from './link-memory.ts';
+export { createLinkMemory } from './link-memory.ts';
 export type {
   BlobOwner,
   Holder,

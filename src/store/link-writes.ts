@@ -62,7 +62,7 @@ async function linkBlob(
   const { repository, digest } = link;
   const known = await sql
     .selectFrom('repository_blobs')
-    .select(['owner', 'until_ms'])
+    .select(['owner', 'size', 'until_ms'])
     .where('repository', '=', repository)
     .where('digest', '=', digest)
     .executeTakeFirst();
@@ -79,7 +79,7 @@ async function linkBlob(
     .values({ repository, digest, ...values })
     .onConflict((conflict) => conflict.columns(['repository', 'digest']).doUpdateSet(values))
     .execute();
-  if (known?.owner !== owner) changed('links', repository);
+  if (known?.owner !== owner || known.size !== link.size) changed('links', repository);
 }
 
 /** Whether a manifest of the repository names the blob, wherever. */

@@ -55,6 +55,13 @@ describe('two replicas of one PostgreSQL and one Redis', function () {
     assert.equal((await postgres.query(url, 'select 1 from jobs')).length, 0);
   });
 
+  it('pull what a tag is now, whoever moved it a moment ago', async () => {
+    const image = await buildImage({ config: { user: 'app' }, layers: [[{ path: 'app', data: 'two' }]] });
+    await createPusher(a, ALICE).push('team/app', image, '1');
+    const { headers } = await b.request('/v2/team/app/manifests/1', { method: 'HEAD', basic: ALICE });
+    assert.equal(headers['docker-content-digest'], image.digest);
+  });
+
   it('refuse what was taken in the other, whichever knew it, V-22', async () => {
     for (const [giver, taker] of [
       [a, b],

@@ -1,7 +1,15 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Change, type Clock, silentLogger, systemClock, systemRandom } from '../../src/base/index.ts';
+import {
+  type Change,
+  type Clock,
+  createLocalChanges,
+  silentLogger,
+  systemClock,
+  systemRandom,
+} from '../../src/base/index.ts';
+import { createLinkMemory } from '../../src/content/index.ts';
 import { openStoreWrites, type StoreWrites } from '../../src/store/index.ts';
 import type { OpenStore } from '../contracts/store-bench.ts';
 
@@ -24,4 +32,16 @@ export const openSqlite: OpenStore = async (clock, publish) => {
       await rm(directory, { recursive: true });
     },
   };
+};
+
+/** The same, read as a worker reads it: links from memory, which hears of every change. */
+export const openRemembering: OpenStore = async (clock, publish) => {
+  const changes = createLocalChanges();
+  const { store, close } = await openSqlite(clock, async (published) => {
+    for (const change of published) changes.publish(change);
+    await publish(published);
+  });
+  const { links } = createLinkMemory({ keepsTags: true }, { links: store.links, changes, clock });
+  const manifests = { ...store.manifests, manifestsNaming: links.manifestsNaming };
+  return { store: { ...store, links: { ...store.links, ...links }, manifests }, close };
 };
