@@ -12,6 +12,20 @@ export interface Guard {
 export const GUARDS: readonly Guard[] = [
   // Words
   {
+    guard: 'a rule that waits for a misspelt signer is not put in force',
+    file: 'src/api/operations/policies.ts',
+    replace: 'if (!first) return;',
+    with: 'return;',
+    tests: ['test/api/exceptions.test.ts'],
+  },
+  {
+    guard: 'a rule of the configuration that waits for a misspelt signer stops the start',
+    file: 'src/config/load.ts',
+    replace: 'if (document.ok && problems.length === 0)',
+    with: 'if (document.ok)',
+    tests: ['test/config/load.test.ts'],
+  },
+  {
     guard: 'a grant on names that begin anyhow is found for every name',
     file: 'src/roles/grant-index.ts',
     replace: "starts.some((start) => start.includes('*'))",

@@ -47,6 +47,8 @@ export interface ApiParts {
   readonly facts: FactReads & FactWrites;
   readonly verdicts: Verdicts;
   readonly scans: ScanRequests;
+  /** Names that rules about signatures may ask for. */
+  readonly signers: readonly string[];
   readonly records: RecordIndexReads;
   readonly log: LogKeeper;
   readonly audit: Audit;

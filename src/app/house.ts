@@ -154,7 +154,7 @@ export async function openHouse(
   const others = await openReplicas({ config, paths }, { ...base, replicas, line: server });
   closing.defer(async () => void (await others?.close()));
   line.connect(server, others);
-  if (isServer) await inTurn(() => ensurePolicies(config, store.facts));
+  if (isServer) await inTurn(() => ensurePolicies(config, { ...base, facts: store.facts }));
   const hasher = createPasswordHasher(DEFAULT_PASSWORD_HASH_OPTIONS, base);
   const firstAdmin = await inTurn(() =>
     ensureFirstAdmin(

@@ -24,6 +24,7 @@ import {
   type TokenIssuer,
 } from '../auth/index.ts';
 import type { Changes, Clock, Logger, Random } from '../base/index.ts';
+import { trustedNames } from '../config/index.ts';
 import type { Content, Inventory, LinkReads, LinkWrites, Quotas } from '../content/index.ts';
 import {
   createGateway,
@@ -208,6 +209,7 @@ export function createSurfaces(
     seal,
     keys,
     verdicts,
+    signers: trustedNames(config.trust),
     registries: createRegistries(parts.sources),
     reports: createReports(parts),
     imports: {

@@ -17,4 +17,5 @@ export type { Explained } from './print.ts';
 export { explainConfig } from './print.ts';
 export type { RedisConfig } from './redis.ts';
 export type { Tree } from './tree.ts';
+export { trustedNames } from './trust.ts';
 export type { UpstreamConfig } from './upstreams.ts';

@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import type * as z from 'zod';
 import { type AddressRange, DAY_MS, parseAddressRange, SECOND_MS, StartError } from '../base/index.ts';
-import { type Policy, parsePolicyDocument } from '../policy/index.ts';
+import { type Policy, parsePolicyDocument, unknownSigners } from '../policy/index.ts';
 import { type DatabaseConfig, databaseProblems, toDatabase } from './database.ts';
 import { readConfigFile } from './files.ts';
 import { type ConfigOptions, type Environment, layEnvironment, layOptions } from './layers.ts';
@@ -14,7 +14,7 @@ import { type ScannersConfig, scannerProblems, toScanners } from './scanners.ts'
 import { readAddressPort, type Settings, schema } from './schema.ts';
 import { createSecrets, exclusive, type Problem } from './secrets.ts';
 import { printPath, readPath, Tree } from './tree.ts';
-import { type TrustConfig, toTrust, trustProblems } from './trust.ts';
+import { type TrustConfig, toTrust, trustedNames, trustProblems } from './trust.ts';
 import { toUpstream, type UpstreamConfig, upstreamProblems } from './upstreams.ts';
 import { toWitness, type WitnessConfig, witnessProblems } from './witnesses.ts';
 import { readYaml } from './yaml-file.ts';
@@ -330,9 +330,12 @@ function toProxies({ trusted, proxyProtocol }: Settings['proxies']): ProxiesConf
 
 function readPolicies(tree: Tree, settings: Settings): readonly Policy[] {
   const document = parsePolicyDocument({ policies: settings.policies });
-  if (document.ok) return document.policies;
+  const problems = document.ok
+    ? unknownSigners(document.policies, trustedNames(settings.trust))
+    : document.problems;
+  if (document.ok && problems.length === 0) return document.policies;
   throw problemsOf(
     tree,
-    document.problems.map(({ path, message }) => ({ path: readPath(path), message })),
+    problems.map(({ path, message }) => ({ path: readPath(path), message })),
   );
 }

@@ -23,13 +23,23 @@ export interface TrustConfig {
 
 type TrustSettings = Settings['trust'];
 
+/** What policies may call somebody. */
+export function trustedNames({
+  keys,
+  identities,
+}: {
+  readonly [Kind in 'keys' | 'identities']: readonly { readonly name: string }[];
+}): readonly string[] {
+  return [...keys, ...identities].map(({ name }) => name);
+}
+
 /** A name that stands for two signers, and identities that nothing could ever confirm. */
 export function trustProblems({
   keys,
   identities,
   rootFile,
 }: TrustSettings): readonly { readonly path: KeyPath; readonly message: string }[] {
-  const names = [...keys, ...identities].map(({ name }) => name);
+  const names = trustedNames({ keys, identities });
   const taken = names.find((name, index) => names.indexOf(name) !== index);
   return [
     ...(taken === undefined ? [] : [{ path: ['trust'], message: `two signers have the name ${taken}` }]),

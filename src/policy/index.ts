@@ -14,6 +14,7 @@ export type { Sentence } from './sentence.ts';
 export { refusalSentence, warningHeader } from './sentence.ts';
 export type { Shape } from './shape-rules.ts';
 export { SHIPPED_POLICIES, shippedPolicies } from './shipped.ts';
+export { unknownSigners } from './signers.ts';
 export type {
   AttestationRule,
   Attested,

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { policyOf } from '../policy/fixtures.ts';
 import { type ApiLab, openApiLab } from './lab.ts';
 
 const WAIVER = {
@@ -151,5 +152,25 @@ describe('the versions of a policy', () => {
     assert.match(removal.body.error.message, /is its removal/);
     assert.equal((await restore(1)).status, 200);
     assert.equal((await versions())[0].policy.mode, 'enforce');
+  });
+
+  it('are not made where a rule asks for a signer that the configuration does not know', async () => {
+    const signed = (by: string) => ({
+      policies: [{ name: 'signed', match: ['**'], rules: { signatures: { by: [by] } } }],
+    });
+    const put = (by: string) => lab.call('put', '/api/v1/policies', { as: 'ann', body: signed(by) });
+    const refused = await put('relaese');
+    assert.deepEqual([refused.status, refused.body.error.code], [400, 'DG_SIGNER_UNKNOWN']);
+    assert.match(
+      refused.body.error.message,
+      /^policies\[0\]\.rules\.signatures\.by\[0\]: .* there are release$/,
+    );
+    assert.equal((await put('release')).status, 200);
+    // As one that was applied before the signer was taken out of the configuration.
+    const gone = policyOf({ signatures: { by: ['gone'] } }, { name: 'signed' });
+    await lab.store.facts.putPolicy(gone, 'api');
+    await lab.store.facts.putPolicy({ ...gone, mode: 'off' }, 'api');
+    const restored = await lab.call('post', '/api/v1/policies/signed/versions/2/restore', { as: 'ann' });
+    assert.deepEqual([restored.status, restored.body.error.code], [400, 'DG_SIGNER_UNKNOWN']);
   });
 });

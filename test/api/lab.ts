@@ -192,6 +192,7 @@ export async function openApiLab(
         reindex: async () => {},
       },
       traffic: UNLIMITED_TRAFFIC,
+      signers: ['release'],
       registries: {
         nameOf: (repository) => MIRRORED.get(repository) ?? repository,
         resolve: async (repository, reference) =>

@@ -43,6 +43,11 @@ describe('the configuration', () => {
       trust.keys.map(({ pem, isRevoked, untilMs }) => [pem, isRevoked, untilMs]),
       [['PEM', true, Date.UTC(2027, 0, 31)]],
     );
+    const signed = `policies: [{ name: p, match: ["**"], rules: { signatures: { by: [relaese] } } }]`;
+    await refuses(
+      /policies\[0\]\.rules\.signatures\.by\[0\]: trust .* knows no "relaese"; there are release/,
+      `${key('')}\n${signed}`,
+    );
     await refuses(/trust\.keys\[0\]\.until: must be a day/, key(', until: "2027-02-30"'));
     await refuses(
       /trust: two signers have the name a/,

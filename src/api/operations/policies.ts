@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type Policy, parsePolicyDocument, printPolicyDocument } from '../../policy/index.ts';
+import { type Policy, parsePolicyDocument, printPolicyDocument, unknownSigners } from '../../policy/index.ts';
 import type { PolicyVersion } from '../../verdicts/index.ts';
 import {
   newPolicyDocumentShape,
@@ -35,11 +35,14 @@ export const policyOperations = [
     input: newPolicyDocumentShape,
     output: z.object({ applied: z.array(z.string()) }),
     status: 200,
-    before: (input, { parts }) =>
-      policiesBefore(
-        requirePolicies(input).map(({ name }) => name),
+    before: (input, { parts }) => {
+      const policies = requirePolicies(input);
+      requireSigners(policies, parts);
+      return policiesBefore(
+        policies.map(({ name }) => name),
         parts,
-      ),
+      );
+    },
     change: (input) => input,
     async run(input, { parts, identity }) {
       const policies = requirePolicies(input);
@@ -87,22 +90,15 @@ export const policyOperations = [
     input: policyVersionParams,
     output: z.object({ name: z.string(), restored: z.number() }),
     status: 200,
-    before: ({ name }, { parts }) => policiesBefore([name], parts),
+    async before(input, { parts }) {
+      requireSigners([await requireVersion(input, parts)], parts);
+      return policiesBefore([input.name], parts);
+    },
     change: ({ name, version }) => ({ policy: name, version }),
-    async run({ name, version }, { parts, identity }) {
-      const versions = await parts.facts.listPolicyVersions(name);
-      const found = versions.find((one) => one.version === version);
-      if (!found?.policy) {
-        throw new ApiProblem(
-          404,
-          'DG_POLICY_UNKNOWN',
-          found
-            ? `version ${version} of policy ${name} is its removal: use policy remove`
-            : `policy ${name} has no version ${version}`,
-        );
-      }
-      await parts.facts.putPolicy(found.policy, 'api', identity.principal.name);
-      return { name, restored: version };
+    async run(input, { parts, identity }) {
+      const policy = await requireVersion(input, parts);
+      await parts.facts.putPolicy(policy, 'api', identity.principal.name);
+      return { name: input.name, restored: input.version };
     },
   }),
 ];
@@ -118,6 +114,29 @@ function requirePolicies(input: unknown): readonly Policy[] {
   const parsed = parsePolicyDocument(input);
   if (!parsed.ok) throw new TypeError('a policy document that was checked cannot be read');
   return parsed.policies;
+}
+
+/** @throws {ApiProblem} a rule asks for somebody whom the configuration does not know. */
+function requireSigners(policies: readonly Policy[], { signers }: ApiParts): void {
+  const [first, ...more] = unknownSigners(policies, signers);
+  if (!first) return;
+  const others = more.length === 0 ? '' : ` (+${more.length} more)`;
+  throw new ApiProblem(400, 'DG_SIGNER_UNKNOWN', `${first.path}: ${first.message}${others}`);
+}
+
+async function requireVersion(
+  { name, version }: z.infer<typeof policyVersionParams>,
+  { facts }: ApiParts,
+): Promise<Policy> {
+  const found = (await facts.listPolicyVersions(name)).find((one) => one.version === version);
+  if (found?.policy) return found.policy;
+  throw new ApiProblem(
+    404,
+    'DG_POLICY_UNKNOWN',
+    found
+      ? `version ${version} of policy ${name} is its removal: use policy remove`
+      : `policy ${name} has no version ${version}`,
+  );
 }
 
 function printVersion(one: PolicyVersion): z.infer<typeof policyVersionShape> {
