@@ -105,7 +105,8 @@ function isStatus(text: string): text is Row['status'] {
   return ['passed', 'failure', 'skipped', 'error'].includes(text);
 }
 
-function plain(xml: string): string {
+/** @returns the text of an attribute or element, its character references resolved. */
+export function plain(xml: string): string {
   return xml
     .replace(/&#(\d+);|&#x([\da-f]+);/gi, (_, decimal, hex) =>
       String.fromCodePoint(decimal === undefined ? Number.parseInt(hex, 16) : Number(decimal)),
