@@ -7,6 +7,10 @@ export interface Guard {
   readonly replace: string;
   readonly with: string;
   readonly tests: readonly string[];
+  /** The title, or a part of it, of the one test that misses it; given where its file takes long. */
+  readonly title?: string;
+  /** What its test waits for never comes without it. */
+  readonly waits?: true;
 }
 
 export const GUARDS: readonly Guard[] = [
@@ -781,6 +785,7 @@ export const GUARDS: readonly Guard[] = [
     replace: ", 'if-none-match': '*'",
     with: '',
     tests: ['test/outlets/witnesses.test.ts'],
+    waits: true,
   },
   {
     guard: 'A-07: the public key beside the log is the one that leads to the key that signs',
@@ -1133,6 +1138,7 @@ export const GUARDS: readonly Guard[] = [
     replace: 'if (bytes + chunk.length > source.size)',
     with: 'if (bytes + chunk.length < 0)',
     tests: ['test/content/shared-fill.test.ts'],
+    waits: true,
   },
   {
     guard: 'P-13: who waits for another caller is not failed by it',
@@ -1419,6 +1425,7 @@ export const GUARDS: readonly Guard[] = [
     replace: '    waiting.isLate = true;\n    reject(',
     with: '    waiting.isLate = true;\n    void (',
     tests: ['test/audit/writer.test.ts'],
+    waits: true,
   },
   {
     guard: 'A-04: no credential in a record',
@@ -1469,6 +1476,7 @@ export const GUARDS: readonly Guard[] = [
     replace: 'if (child.pid === undefined) startAgain({ note: error.message });\n      else',
     with: '',
     tests: ['test/app/supervise.test.ts'],
+    waits: true,
   },
   // Upstream: SSRF and framing
   {
@@ -1632,6 +1640,7 @@ export const GUARDS: readonly Guard[] = [
     replace: "process.kill(-pid, 'SIGKILL');",
     with: "process.kill(pid, 'SIGKILL');",
     tests: ['test/scanners/programs/program-scanner.test.ts'],
+    waits: true,
   },
   {
     guard: 'a scanner that is a program has bounded memory',
@@ -1726,6 +1735,7 @@ export const GUARDS: readonly Guard[] = [
     replace: 'socket.end(answer, () => socket.destroy());',
     with: 'socket.end(answer);',
     tests: ['test/gateway/listener.test.ts'],
+    waits: true,
   },
   {
     guard: 'F-37: what a registry has lost is dropped here when it is deleted',
@@ -1783,6 +1793,7 @@ export const GUARDS: readonly Guard[] = [
     replace: "if (code !== 'DG_AUDIT_UNAVAILABLE') {",
     with: "if (code === 'DG_NONE') {",
     tests: ['test/gateway/promises.test.ts'],
+    waits: true,
   },
   {
     guard: 'ASVS 16.5.1: what nobody foresaw says nothing of its cause',
@@ -1923,6 +1934,7 @@ export const GUARDS: readonly Guard[] = [
     replace: 'if (isClients && socket.bytesRead - before < bytesMin) socket.destroy();',
     with: '',
     tests: ['test/gateway/slow-clients.test.ts'],
+    waits: true,
   },
   {
     guard: 'H-29: headers that come too late are cut soon',
@@ -1930,6 +1942,7 @@ export const GUARDS: readonly Guard[] = [
     replace: 'connectionsCheckingInterval: Math.min(options.headerMsMax, CHECK_EVERY_MS_MAX),',
     with: '',
     tests: ['test/gateway/slow-clients.test.ts'],
+    waits: true,
   },
   {
     guard: 'H-30: a handshake that does not end is cut',
@@ -1937,6 +1950,7 @@ export const GUARDS: readonly Guard[] = [
     replace: '0, peers.ofSocket(socket));\n    socket.destroy();',
     with: '0, peers.ofSocket(socket));',
     tests: ['test/gateway/slow-clients.test.ts'],
+    waits: true,
   },
   {
     guard: 'nothing is written into an answer that is on its way',
@@ -2113,6 +2127,7 @@ export const GUARDS: readonly Guard[] = [
     replace: 'setTimeout(refuse, headerMsMax)',
     with: 'setTimeout(() => {}, headerMsMax)',
     tests: ['test/gateway/proxied.test.ts'],
+    waits: true,
   },
   {
     guard: 'F-30: an address has so much traffic and no more',
@@ -2120,6 +2135,7 @@ export const GUARDS: readonly Guard[] = [
     replace: 'if (crowded) return deny',
     with: 'if (crowded && false) return deny',
     tests: ['test/product/limits.test.ts'],
+    waits: true,
   },
   {
     guard: 'F-30: a principal has so much traffic and no more',
@@ -2127,6 +2143,7 @@ export const GUARDS: readonly Guard[] = [
     replace: 'if (greedy) return deny',
     with: 'if (greedy && false) return deny',
     tests: ['test/product/limits.test.ts'],
+    waits: true,
   },
   {
     guard: 'only who may enter repositories uses their limit up',
@@ -2141,6 +2158,7 @@ export const GUARDS: readonly Guard[] = [
     replace: 'if (!crowded) return next();',
     with: 'if (!crowded || crowded) return next();',
     tests: ['test/product/limits.test.ts'],
+    waits: true,
   },
   {
     guard: 'requests under way are limited',
@@ -2155,6 +2173,7 @@ export const GUARDS: readonly Guard[] = [
     replace: "? 'bytes' : undefined;",
     with: '? undefined : undefined;',
     tests: ['test/traffic/traffic.test.ts'],
+    waits: true,
   },
   {
     guard: 'what all processes count is what counts',
@@ -2162,6 +2181,7 @@ export const GUARDS: readonly Guard[] = [
     replace: 'tally.requests = total.requests + tally.newRequests;',
     with: '',
     tests: ['test/traffic/traffic.test.ts'],
+    waits: true,
   },
   {
     guard: 'P-21: a quota is asked in the transaction that links a blob',
@@ -2190,6 +2210,7 @@ export const GUARDS: readonly Guard[] = [
     replace: "if (refusal) return deny({ ...facts, reason: 'quota.exceeded' }, refusal);",
     with: '',
     tests: ['test/product/limits.test.ts'],
+    waits: true,
   },
   {
     guard: 'P-21: a body without a length ends where the room ends',
@@ -2233,6 +2254,7 @@ export const GUARDS: readonly Guard[] = [
     replace: 'rejectUnauthorized: true,',
     with: '',
     tests: ['test/cli/commands.test.ts'],
+    waits: true,
   },
   {
     guard: 'A-02: what a command prints is harmless on a terminal',
@@ -2254,6 +2276,7 @@ export const GUARDS: readonly Guard[] = [
     replace: 'if (problem === undefined) return;',
     with: "if (problem !== '') return;",
     tests: ['test/app/start.test.ts'],
+    waits: true,
   },
   {
     guard: 'F-50: a node that ends says so at once',
@@ -2261,6 +2284,7 @@ export const GUARDS: readonly Guard[] = [
     replace: '!isDraining && house.isReady()',
     with: 'house.isReady()',
     tests: ['test/app/start.test.ts'],
+    waits: true,
   },
   {
     guard: 'F-50: connections that have become idle do not keep a node that ends',
@@ -2268,6 +2292,7 @@ export const GUARDS: readonly Guard[] = [
     replace: 'setInterval(() => server.closeIdleConnections(), CLOSE_EVERY_MS)',
     with: 'setInterval(() => {}, CLOSE_EVERY_MS)',
     tests: ['test/app/start.test.ts'],
+    waits: true,
   },
   {
     guard: 'a personal access token holds only its part of the rights',
@@ -2409,6 +2434,7 @@ export const GUARDS: readonly Guard[] = [
     replace: 'await now.executeQuery(call);',
     with: 'void [now, call];',
     tests: ['test/store/replicas.test.ts'],
+    title: 'write one after the other: who asks meanwhile waits',
   },
   {
     guard: 'the certificate of PostgreSQL is verified',
@@ -2423,6 +2449,7 @@ export const GUARDS: readonly Guard[] = [
     replace: 'if (rows[0]?.standby !== false)',
     with: 'if (rows.length > 1)',
     tests: ['test/store/replicas.test.ts'],
+    waits: true,
   },
   {
     guard: 'V-22: a change is logged in the transaction that makes it',
@@ -2641,6 +2668,7 @@ export const GUARDS: readonly Guard[] = [
     replace: 'if (wasWhole && !isNow) {',
     with: 'if (wasWhole && !isNow && line === undefined) {',
     tests: ['test/cluster/replica-changes.test.ts'],
+    waits: true,
   },
   {
     guard: 'V-22: workers hear that nobody tells of changes',

@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 import { GUARDS, type Guard } from './guard-list.ts';
 import { AT_ONCE, workThrough } from './support/at-once.ts';
 import { endWith, killGroup } from './support/process-group.ts';
-import { type GuardRun, readTestEvent, whyUnproved } from './support/proof.ts';
+import { type GuardRun, readTestEvent, whyNoControl, whyUnproved } from './support/proof.ts';
 
 /**
  * Proves that each guard is tested: in a copy of the tree it is switched off, and one of its tests must fail by what
@@ -25,23 +25,41 @@ const guards = GUARDS.filter(
  * which a test that waits for something says that it came not.
  */
 const RUN_MS_MAX = 8 * 60_000;
+/** Tests that wait beside the others. */
+const WAITING_AT_ONCE = 5;
 const running = new Set<ChildProcess>();
 endWith(running);
-const trees = Array.from({ length: Math.min(AT_ONCE, guards.length) }, copyTree);
+const waiting = guards.filter(({ waits }) => waits);
+const working = guards.filter(({ waits }) => !waits);
+const treesOf = (atOnce: number, list: readonly Guard[]) =>
+  Array.from({ length: Math.min(atOnce, list.length) }, copyTree);
+const [waitingTrees, workingTrees] = [treesOf(WAITING_AT_ONCE, waiting), treesOf(AT_ONCE, working)];
+/** Tests that ran by themselves with every guard in place, by their files and title. */
+const controls = new Map<string, Promise<GuardRun>>();
+const startedAtMs = performance.now();
 let unproved = 0;
 try {
-  await workThrough(guards, trees, async (guard, tree) => {
-    const problem = await tryWithout(guard, tree);
-    console.log(`${problem === undefined ? 'ok    ' : 'FAILED'} ${guard.file}: ${guard.guard}`);
-    if (problem === undefined) return;
-    unproved += 1;
-    console.log(`       ${problem}`);
-  });
+  await Promise.all([workThrough(waiting, waitingTrees, prove), workThrough(working, workingTrees, prove)]);
 } finally {
-  for (const tree of trees) rmSync(tree, { recursive: true });
+  for (const tree of [...waitingTrees, ...workingTrees]) rmSync(tree, { recursive: true });
 }
+console.log(`\n${guards.length} guards in ${secondsSince(startedAtMs)} s`);
 console.log(`${guards.length - unproved} passed, ${unproved} failed`);
 process.exitCode = unproved === 0 && guards.length > 0 ? 0 : 1;
+
+async function prove(guard: Guard, tree: string): Promise<void> {
+  const beganAtMs = performance.now();
+  const problem = (await tryBefore(guard, tree)) ?? (await tryWithout(guard, tree));
+  const verdict = problem === undefined ? 'ok    ' : 'FAILED';
+  console.log(`${verdict} ${guard.file}: ${guard.guard}  ${secondsSince(beganAtMs)} s`);
+  if (problem === undefined) return;
+  unproved += 1;
+  console.log(`       ${problem}`);
+}
+
+function secondsSince(ms: number): string {
+  return ((performance.now() - ms) / 1000).toFixed(1);
+}
 
 /** What git knows or would know of, so that neither data nor keys of a running server are copied. */
 function copyTree(): string {
@@ -57,6 +75,15 @@ function copyTree(): string {
   return copy;
 }
 
+/** A test that leans on those before it would fail by itself, whatever is switched off. @returns that it does. */
+async function tryBefore({ tests, title }: Guard, tree: string): Promise<string | undefined> {
+  if (title === undefined) return undefined;
+  const name = JSON.stringify([tests, title]);
+  const control = controls.get(name) ?? runTests(tests, title, tree);
+  controls.set(name, control);
+  return whyNoControl(await control);
+}
+
 /** @returns why the guard is not proved. */
 async function tryWithout(guard: Guard, tree: string): Promise<string | undefined> {
   const path = join(tree, guard.file);
@@ -65,16 +92,21 @@ async function tryWithout(guard: Guard, tree: string): Promise<string | undefine
   if (parts.length !== 2) return `the guard's text occurs ${parts.length - 1} times in the file`;
   writeFileSync(path, parts.join(guard.with));
   try {
-    return whyUnproved(await runTests(guard.tests, tree));
+    return whyUnproved(await runTests(guard.tests, guard.title, tree));
   } finally {
     writeFileSync(path, source);
   }
 }
 
 /** Runs them until one fails by what it says: a timeout is waited out, and the others may say more. */
-async function runTests(tests: readonly string[], tree: string): Promise<GuardRun> {
+async function runTests(
+  tests: readonly string[],
+  title: string | undefined,
+  tree: string,
+): Promise<GuardRun> {
   const mocha = join(tree, 'node_modules', 'mocha', 'bin', 'mocha.js');
-  const options = ['--reporter', 'json-stream', '--exit'];
+  const only = title === undefined ? [] : ['--fgrep', title];
+  const options = ['--reporter', 'json-stream', '--exit', ...only];
   const child = spawn(process.execPath, [mocha, ...options, ...tests], {
     cwd: tree,
     stdio: ['ignore', 'pipe', 'ignore'],

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type GuardRun, readTestEvent, whyUnproved } from './support/proof.ts';
+import { type GuardRun, readTestEvent, whyNoControl, whyUnproved } from './support/proof.ts';
 
 const MOCHA = join(import.meta.dirname, '..', 'node_modules', 'mocha', 'bin', 'mocha.js');
 const NOTHING: GuardRun = { passed: 0, failed: 0, timedOut: [], isStopped: false };
@@ -25,6 +25,14 @@ describe('the proof that a guard is tested', () => {
   it('is neither that all passed nor that none ran', () => {
     assert.equal(whyUnproved({ ...NOTHING, passed: 7 }), 'all 7 tests passed without it');
     assert.equal(whyUnproved(NOTHING), 'its tests did not run at all');
+  });
+
+  it('needs a test that passes by itself while the guard is there', () => {
+    assert.equal(whyNoControl({ ...NOTHING, passed: 1 }), undefined);
+    assert.match(whyNoControl({ ...NOTHING, passed: 1, failed: 1 }) ?? '', /fails by itself also with it/);
+    assert.match(whyNoControl({ ...NOTHING, passed: 1, timedOut: ['a pull'] }) ?? '', /too long by itself/);
+    assert.match(whyNoControl({ ...NOTHING, isStopped: true }) ?? '', /too long by itself/);
+    assert.match(whyNoControl(NOTHING) ?? '', /no test has the title/);
   });
 
   it('is also a failure whose line is cut, as readline does at a line separator', () => {

@@ -9,6 +9,7 @@ import {
   StoreUnavailable,
   type StoreWrites,
 } from '../../src/store/index.ts';
+import { LOCKS, lockCall } from '../../src/store/postgres/locks.ts';
 import { digestOf, repository } from '../contracts/store-bench.ts';
 import { type PostgresServer, startPostgres } from '../support/postgres.ts';
 import { until } from '../support/until.ts';
@@ -44,6 +45,11 @@ describe('replicas of one PostgreSQL', function () {
   async function openPair() {
     return Promise.all([open('a'), open('b')]);
   }
+  /** Who waits for an advisory lock. */
+  async function waitersFor({ url }: PostgresTarget): Promise<number> {
+    const waiting = "select 1 from pg_locks where locktype = 'advisory' and not granted";
+    return (await server.query(url, waiting)).length;
+  }
   const user = (name: string) => ({
     ...({ kind: 'user', id: `id-${name}`, name, secretHash: 'x', isDisabled: false } as const),
     ...{ notBeforeMs: 0, createdAtMs: 0 },
@@ -71,6 +77,24 @@ describe('replicas of one PostgreSQL', function () {
     assert.equal(refused.length, 1);
     assert.ok(refused[0]?.reason instanceof StoreConflict);
     assert.equal((await a.accounts.listGrants()).length, 1);
+  });
+
+  it('write one after the other: who asks meanwhile waits, W-07', async () => {
+    const store = await open('a');
+    const other = await server.connect(target.url);
+    let isWritten = false;
+    try {
+      await other.query(lockCall('pg_advisory_lock', LOCKS.writers));
+      const writing = store.accounts.addAccount(user('anna')).then(() => {
+        isWritten = true;
+      });
+      await until(async () => isWritten || (await waitersFor(target)) === 1, 'the write waits, or is done');
+      assert.equal(isWritten, false, 'it was written while another replica had its turn');
+      await other.query('select pg_advisory_unlock_all()');
+      await writing;
+    } finally {
+      await other.end();
+    }
   });
 
   it('give each scan to one of them', async () => {
@@ -135,16 +159,7 @@ describe('replicas of one PostgreSQL', function () {
     let second: Promise<unknown> | undefined;
     await alone.inTurn('start', async () => {
       second = other.inTurn('start', async () => steps.push('d'));
-      await until(
-        async () =>
-          (
-            await server.query(
-              target.url,
-              "select 1 from pg_locks where locktype = 'advisory' and not granted",
-            )
-          ).length === 1,
-        'the other waits',
-      );
+      await until(async () => (await waitersFor(target)) === 1, 'the other waits');
       steps.push('c');
     });
     await second;

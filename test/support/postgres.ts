@@ -20,6 +20,8 @@ export interface PostgresServer {
   createDatabase(): Promise<string>;
   /** As the user of the tests, who may do everything there. */
   query(url: string, text: string): Promise<readonly Readonly<Record<string, unknown>>[]>;
+  /** A session of that user's, which its caller ends. */
+  connect(url: string): Promise<pg.Client>;
   pid(): number;
   /** Ends it at once, connections and all; `start` brings it back on the same port. */
   kill(): Promise<void>;
@@ -85,9 +87,14 @@ export async function startPostgres(): Promise<PostgresServer> {
     return spawn(join(programs ?? '', 'postgres'), args, options);
   }
   const urlOf = (database: string) => `postgres://dockgate@${HOST}:${port}/${database}`;
+  const session = (url: string) => new pg.Client(url.replace('@', `:${PASSWORD}@`)).on('error', () => {});
+  async function connect(url: string) {
+    const client = session(url);
+    await client.connect();
+    return client;
+  }
   async function query(url: string, text: string) {
-    const client = new pg.Client(url.replace('@', `:${PASSWORD}@`));
-    client.on('error', () => {});
+    const client = session(url);
     try {
       await client.connect();
       return (await client.query(text)).rows;
@@ -115,7 +122,7 @@ export async function startPostgres(): Promise<PostgresServer> {
     await until(answers, 'PostgreSQL answers again');
   };
   return {
-    ...{ port, password: PASSWORD, ca: authority.certificate, query },
+    ...{ port, password: PASSWORD, ca: authority.certificate, query, connect },
     kill: () => kill(),
     async createDatabase() {
       const name = `test_${++databaseCount}`;

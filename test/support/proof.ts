@@ -21,6 +21,13 @@ export function whyUnproved({ passed, failed, timedOut, isStopped }: GuardRun): 
   return passed > 0 ? `all ${passed} tests passed without it` : 'its tests did not run at all';
 }
 
+/** Why a test that ran by itself with its guard in place says nothing about it; `undefined`: it passed. */
+export function whyNoControl({ passed, failed, timedOut, isStopped }: GuardRun): string | undefined {
+  if (failed > 0) return 'not proved: its test fails by itself also with it';
+  if (timedOut.length > 0 || isStopped) return 'not proved: its test takes too long by itself also with it';
+  return passed > 0 ? undefined : 'no test has the title that it names';
+}
+
 /** One line of mocha's json-stream, as far as it matters here. */
 export type TestEvent =
   | { readonly kind: 'passed' | 'failed' }
