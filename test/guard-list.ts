@@ -981,6 +981,20 @@ export const GUARDS: readonly Guard[] = [
     tests: ['test/gateway/tag-memory.test.ts'],
   },
   {
+    guard: 'a session ends with the list of revoked certificates that it was judged by',
+    file: 'src/tls/tickets.ts',
+    replace: 'ticketKey(secret, bound, period)',
+    with: "ticketKey(secret, '', period)",
+    tests: ['test/tls/tickets.test.ts'],
+  },
+  {
+    guard: 'a ticket whose key was changed is taken for its time and no longer',
+    file: 'src/tls/ticket-keys.ts',
+    replace: 'nowMs - period * TICKET_KEY_MS < TICKET_MS ?',
+    with: 'period > 0 ?',
+    tests: ['test/tls/tickets.test.ts'],
+  },
+  {
     guard: 'a tag that was moved is what it is now in every worker',
     file: 'src/content/link-memory.ts',
     replace: 'else eras.delete(key as Repository);',

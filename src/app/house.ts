@@ -244,6 +244,7 @@ async function prepare(paths: Paths, { clock, random }: Base): Promise<void> {
   ensureTokenKey(paths.tokenKeys, { clock });
   await ensureSharedKey(paths.sessionKey, random);
   await ensureSharedKey(paths.cacheKey, random);
+  await ensureSharedKey(paths.ticketKeys, random);
   await ensureSharedKey(paths.secretsKey, random);
 }
 

@@ -13,6 +13,7 @@ export interface Paths {
   readonly sessionKey: string;
   /** Seals what is kept in SQL: seeds of second factors. */
   readonly secretsKey: string;
+  /** What the keys of TLS session tickets are made of. */
   readonly ticketKeys: string;
   /** Images that are laid out for a scanner; nothing in it outlives the scan. */
   readonly scanWork: string;

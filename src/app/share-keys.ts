@@ -10,7 +10,7 @@ const TOKEN_KEY = /^token-\d{1,16}\.pem$/;
 const TOKENS = 'tokens/';
 
 /**
- * Gives replicas the same keys: tokens, upload sessions and verdicts in Redis of one count for all. The keys lie in SQL,
+ * Gives replicas the same keys: tokens, upload sessions, TLS sessions and verdicts in Redis of one count for all. The keys lie in SQL,
  * sealed by `secrets.key`, which never does: the operator copies it to each replica. What lies there first is what
  * counts; a replica that comes later puts it in the place of its own.
  *
@@ -27,7 +27,7 @@ export async function shareKeys(
   const shared = await keys.list();
   const names = [...shared.keys()];
   const own = [
-    ...[paths.sessionKey, paths.cacheKey].map((path) => ({ name: basename(path), path })),
+    ...[paths.sessionKey, paths.cacheKey, paths.ticketKeys].map((path) => ({ name: basename(path), path })),
     ...(await filesOf(paths.tokenKeys)).map((name) => ({
       name: TOKENS + name,
       path: join(paths.tokenKeys, name),

@@ -7,7 +7,7 @@ import { createLinkMemory, type LinkWrites, openContent } from '../content/index
 import { createListener, type Listener } from '../gateway/index.ts';
 import { openStoreReads } from '../store/index.ts';
 import { createLogger, createMetrics, type MetricsHub } from '../telemetry/index.ts';
-import { openClientAuthorities, openTls } from '../tls/index.ts';
+import { createTickets, openClientAuthorities, openTls } from '../tls/index.ts';
 import { createTraffic, type TrafficCounts } from '../traffic/index.ts';
 import type { FactWrites } from '../verdicts/index.ts';
 import { attemptOptions } from './attempt-options.ts';
@@ -31,6 +31,7 @@ import { trafficOptions } from './traffic-options.ts';
 const REPORT_EVERY_MS = 5000;
 /** What this process counted decides until the common count is there. */
 const TRAFFIC_MS_MAX = 1000;
+const CERTIFIED_SESSION_SECONDS = 300;
 
 /** One of the processes that answer on the TLS port. It writes nothing but access records, content and uploads. */
 await runChild(async ({ config, version, name }, closing) => {
@@ -110,14 +111,26 @@ await runChild(async ({ config, version, name }, closing) => {
     ? await openClientAuthorities(config.clientCertificates, { logger })
     : undefined;
   closing.defer(() => clients?.close());
-  const context = () => ({ ...tls.context(), ...clients?.context() });
+  const context = () => ({
+    ...tls.context(),
+    ...clients?.context(),
+    // Whether a certificate is over is seen in whole handshakes alone.
+    ...(clients ? { sessionTimeout: CERTIFIED_SESSION_SECONDS } : {}),
+  });
   const listener = createListener(
     { tls: context(), asksForCertificates: clients !== undefined, proxies: config.proxies, ...config.limits },
     { gateway: surfaces.gateway, others: surfaces.api(), audit, random, logger },
   );
-  tls.onReload(() => listener.renew(context()));
-  clients?.onReload(() => {
+  const tickets = createTickets({ secret: await readSharedKey(paths.ticketKeys) }, { clock, random });
+  const takeUpSessions = () => tickets.serve(listener.server, JSON.stringify(clients?.context() ?? {}));
+  takeUpSessions();
+  const renew = (): void => {
     listener.renew(context());
+    takeUpSessions();
+  };
+  tls.onReload(renew);
+  clients?.onReload(() => {
+    renew();
     listener.forgetCertificates();
   });
   metrics.observeServer(listener.server);

@@ -9,3 +9,5 @@ export type { CertificateNamesOptions } from './names.ts';
 export { certificateNames } from './names.ts';
 export type { Tls, TlsContext, TlsOptions, TlsParts, TlsStatus } from './open.ts';
 export { openTls } from './open.ts';
+export type { Tickets } from './tickets.ts';
+export { createTickets } from './tickets.ts';

@@ -9,6 +9,7 @@ import {
 } from '../base/index.ts';
 import { certificateFiles, prepareDirectory } from './files.ts';
 import { ensureMaterial, type Material, missingNames, readMaterial } from './material.ts';
+import { TICKET_MS } from './ticket-keys.ts';
 
 export interface TlsOptions {
   /** Holds `ca.crt`, `ca.key`, `server.crt` and `server.key`. */
@@ -40,6 +41,10 @@ export interface TlsContext {
   readonly ALPNProtocols: string[];
   /** A handshake that does not end in this many milliseconds is cut. */
   readonly handshakeTimeout: number;
+  /** Seconds for which a session can be taken up again. */
+  readonly sessionTimeout: number;
+  /** Sessions are taken up by whoever says the same: workers and replicas, wherever they lie. */
+  readonly sessionIdContext: string;
 }
 
 export interface TlsStatus {
@@ -141,6 +146,8 @@ function contextOf(material: Material): TlsContext {
     honorCipherOrder: true,
     ALPNProtocols: ['http/1.1'],
     handshakeTimeout: 10 * SECOND_MS,
+    sessionTimeout: TICKET_MS / SECOND_MS,
+    sessionIdContext: 'dockgate',
   };
 }
 

@@ -30,7 +30,11 @@ export function createPeers({ trusted, proxyProtocol }: PeersOptions): Peers {
   const announced = new Map<string, string>();
   const kept = new WeakMap<Socket, string>();
 
-  const find = (socket: Socket) => announced.get(endsOf(socket)) ?? plainAddress(socket.remoteAddress);
+  const find = (socket: Socket) => {
+    // To ask for both ends of every connection is not cheap.
+    const named = announced.size === 0 ? undefined : announced.get(endsOf(socket));
+    return named ?? plainAddress(socket.remoteAddress);
+  };
   const ofSocket = (socket: Socket) => kept.get(socket) ?? find(socket);
   return {
     announces: (socket) => proxyProtocol && isProxy(plainAddress(socket.remoteAddress)),

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { connect } from 'node:tls';
 import { type Dockgate, startDockgate } from '../support/dockgate.ts';
 import { buildImage } from '../support/image.ts';
 import { createPusher } from '../support/pusher.ts';
@@ -34,7 +36,7 @@ describe('two replicas of one PostgreSQL and one Redis', function () {
     const { postgres, databaseUrl: url } = replicas;
     const admins = await postgres.query(url, "select 1 from accounts where name = 'admin'");
     assert.equal(admins.length, 1);
-    for (const name of ['cache-hmac.key', 'upload-session.key']) {
+    for (const name of ['cache-hmac.key', 'upload-session.key', 'tls-tickets.key']) {
       const [own, other] = [a, b].map((server) => readFileSync(join(server.data, 'keys', name), 'utf8'));
       assert.equal(own, other, name);
     }
@@ -60,6 +62,24 @@ describe('two replicas of one PostgreSQL and one Redis', function () {
     await createPusher(a, ALICE).push('team/app', image, '1');
     const { headers } = await b.request('/v2/team/app/manifests/1', { method: 'HEAD', basic: ALICE });
     assert.equal(headers['docker-content-digest'], image.digest);
+  });
+
+  it('take up the sessions that TLS began with any worker of the other', async () => {
+    const visit = async (server: Dockgate, session?: Buffer) => {
+      const socket = connect({
+        ...{ host: 'localhost', port: server.port, ca: server.ca },
+        ...(session ? { session } : {}),
+      });
+      const given: Buffer[] = [];
+      socket.on('session', (next) => void given.push(next)).resume();
+      socket.write('GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n');
+      await once(socket, 'secureConnect');
+      const isTakenUp = socket.isSessionReused();
+      await once(socket, 'close');
+      return { isTakenUp, session: given[0] };
+    };
+    const { session } = await visit(a);
+    for (const server of [a, b, a, b, a, b]) assert.equal((await visit(server, session)).isTakenUp, true);
   });
 
   it('refuse what was taken in the other, whichever knew it, V-22', async () => {
