@@ -11,7 +11,7 @@ export interface TicketKey {
 }
 
 /** Each key seals for so long, counted from 1970, so that all who hold the secret change it together. */
-export const TICKET_KEY_MS = 12 * HOUR_MS;
+const TICKET_KEY_MS = 12 * HOUR_MS;
 /** A ticket is taken for so long, also when another key seals meanwhile. */
 export const TICKET_MS = HOUR_MS;
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
@@ -49,7 +50,7 @@ describe('sessions of TLS', () => {
   const visit = async ({ server }: Worker, version: SecureVersion, session?: Buffer) => {
     const { port } = server.address() as AddressInfo;
     const socket = connect({
-      ...{ host: '127.0.0.1', port, servername: 'localhost', rejectUnauthorized: false },
+      ...{ host: '127.0.0.1', port, servername: 'localhost', ca: readFileSync(tls.caPath) },
       ...{ minVersion: version, maxVersion: version, ...(session ? { session } : {}) },
     });
     const sessions: Buffer[] = [];
