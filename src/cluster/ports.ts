@@ -17,7 +17,7 @@ export interface Rpc {
 export interface CallOptions {
   /** Longest time in milliseconds for the answer to come. */
   readonly timeoutMs?: number;
-  /** Done twice it is as done once: where the line breaks during the call, it is made once more on the next one. */
+  /** Done twice it is as done once: where the line breaks during the call, it is made again on the next one. */
   readonly isRepeatable?: boolean;
 }
 

@@ -143,13 +143,17 @@ export function connectRpc(
     return socket;
   }
 
+  function timeoutOf(callOptions: CallOptions): number {
+    return callOptions.timeoutMs ?? options.timeoutMs ?? TIMEOUT_MS;
+  }
+
   /** @throws {LineBroke} whether it took effect is unknown. */
   async function callOnce(
     method: string,
     args: readonly unknown[],
     callOptions: CallOptions,
   ): Promise<unknown> {
-    const timeoutMs = callOptions.timeoutMs ?? options.timeoutMs ?? TIMEOUT_MS;
+    const timeoutMs = timeoutOf(callOptions);
     const opened = await line(Math.min(timeoutMs, options.connectWaitMsMax ?? CONNECT_WAIT_MS_MAX));
     if (!opened) throw unavailable('is away');
     if (calls.size >= CALLS_COUNT_MAX) throw unavailable('has too many calls waiting');
@@ -178,17 +182,17 @@ export function connectRpc(
     changes: changesOf(feed, () => isOuterBroken),
     isConnected: () => socket !== undefined && feed.isWhole(),
     async call(method, args, callOptions = {}) {
-      const broke = (error: unknown): unknown =>
-        error instanceof LineBroke ? unavailable('went away during the call') : error;
-      try {
-        return await callOnce(method, args, callOptions);
-      } catch (error) {
-        if (!(error instanceof LineBroke) || !callOptions.isRepeatable || isClosed) throw broke(error);
+      const endMs = clock.monotonicMs() + timeoutOf(callOptions);
+      for (;;) {
+        try {
+          return await callOnce(method, args, callOptions);
+        } catch (error) {
+          if (!(error instanceof LineBroke)) throw error;
+          // A busy machine makes the line look dead, more than once; no client should hear of that.
+          const isRepeated = callOptions.isRepeatable === true && !isClosed && clock.monotonicMs() < endMs;
+          if (!isRepeated) throw unavailable('went away during the call');
+        }
       }
-      // A busy machine makes the line look dead for a moment; no client should hear of that.
-      return callOnce(method, args, callOptions).catch((error: unknown) => {
-        throw broke(error);
-      });
     },
     close() {
       isClosed = true;

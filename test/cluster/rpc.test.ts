@@ -68,8 +68,8 @@ describe('the line between the processes of a node', () => {
     return server;
   }
 
-  function connect(options = {}): RpcClient {
-    const client = connectRpc({ socketPath, ...options }, { clock: systemClock, logger: silentLogger });
+  function connect(options = {}, clock = systemClock): RpcClient {
+    const client = connectRpc({ socketPath, ...options }, { clock, logger: silentLogger });
     opened.push(client);
     return client;
   }
@@ -208,27 +208,42 @@ describe('the line between the processes of a node', () => {
       assert.equal(await client.call('sums.add', [2, 2]), 4);
     });
 
-    it('and a call that may be made twice is made again on the next line, once', async () => {
-      let begun = 0;
+    describe('and a call that may be made twice', () => {
+      let begun: number;
       const calls = {
         hang: () => {
           begun += 1;
           return new Promise<number>(() => {});
         },
       };
-      const first = await serve({ calls });
-      const client = connect();
-      const remote = remotePart<typeof calls>(client, 'calls', { repeatable: ['hang'] });
-      const hanging = remote.hang();
-      hanging.catch(() => {});
-      await until(() => begun === 1);
-      await first.close();
-      const second = await serve({ calls });
-      await until(() => begun === 2);
-      await second.close();
-      await serve({ calls: { hang: async () => 3 } });
-      await assert.rejects(hanging, { code: 'DG_HOUSEKEEPING_UNAVAILABLE' });
-      assert.equal(await remote.hang(), 3);
+      beforeEach(() => {
+        begun = 0;
+      });
+
+      it('is made again on each next line, until one holds', async () => {
+        let server = await serve({ calls });
+        const remote = remotePart<typeof calls>(connect(), 'calls', { repeatable: ['hang'] });
+        const hanging = remote.hang();
+        for (const times of [1, 2, 3]) {
+          await until(() => begun === times);
+          await server.close();
+          server = await serve({ calls: times < 3 ? calls : { hang: async () => 3 } });
+        }
+        assert.equal(await hanging, 3);
+      });
+
+      it('ends with its time when no line holds', async () => {
+        let aheadMs = 0;
+        const clock = { ...systemClock, monotonicMs: () => systemClock.monotonicMs() + aheadMs };
+        const server = await serve({ calls });
+        const remote = remotePart<typeof calls>(connect({}, clock), 'calls', { repeatable: ['hang'] });
+        const refused = assert.rejects(remote.hang(), { code: 'DG_HOUSEKEEPING_UNAVAILABLE' });
+        await until(() => begun === 1);
+        aheadMs = 10_000;
+        await server.close();
+        await refused;
+        assert.equal(begun, 1);
+      });
     });
 
     it('is heard no more when it only hangs', async () => {
