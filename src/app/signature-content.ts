@@ -21,6 +21,7 @@ interface Parts {
 const SIGNATURE_TYPES = [
   'application/vnd.dev.sigstore.bundle.v0.3+json',
   'application/vnd.dev.cosign.artifact.sig.v1+json',
+  'application/vnd.cncf.notary.signature',
 ];
 /** Of one type, on one digest; whoever may push more in its place may as well remove the image. */
 const REFERRERS_MAX = 100;

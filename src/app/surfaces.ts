@@ -166,6 +166,7 @@ export function createSurfaces(
       ...(parts.memory ? { memory: parts.memory } : {}),
       scans: parts.scans,
       vouchers: createVouchers({
+        clock,
         trust: readTrust(config.trust),
         content: createSignatureContent({ ...parts, referrers }),
       }),

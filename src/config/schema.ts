@@ -67,6 +67,37 @@ const trustedIdentity = section('Who signs by a certificate.', {
   }),
 });
 
+const trustStore = section(
+  'Authorities that are trusted together: a named trust store of the Notary Project.',
+  {
+    name: requiredSetting({ ...trustName, doc: 'What `trustStores` call it, after its type.' }),
+    type: setting({
+      doc: 'A `signingAuthority` signs for others, and the time that it says is believed.',
+      ...oneOf('ca', 'signingAuthority'),
+      default: 'ca',
+    }),
+    file: requiredSetting({ doc: 'PEM: one or more root certificates.', ...path }),
+    crlFile: optionalSetting({
+      doc: 'PEM: revocation lists; with it every certificate below a root must be covered by one that is in date.',
+      ...path,
+    }),
+  },
+);
+
+const notationSigner = section('Who signs with Notation (Notary Project).', {
+  name: requiredSetting(trustName),
+  trustStores: requiredSetting({
+    doc: 'Trust stores that vouch for the certificate, such as `ca:acme`.',
+    ...texts('TYPE:NAME of trust.stores, at least one', (value) =>
+      /^(?:ca|signingAuthority):\S+$/.test(value),
+    ),
+  }),
+  trustedIdentities: requiredSetting({
+    doc: 'Subjects that may sign, such as `"x509.subject: C=DE, ST=BY, O=corp, CN=release"`: each attribute must be the same in the certificate. `"*"`: any.',
+    ...texts('`*` or `x509.subject: …`, at least one', nonEmpty),
+  }),
+});
+
 const allowance = (whose: string, defaults: { readonly requests: number; readonly streams: number }) =>
   section(whose, {
     requests: setting({
@@ -728,6 +759,8 @@ export const schema = section('', {
       'Signers without a key of their own, who sign by a certificate (keyless).',
       trustedIdentity,
     ),
+    stores: list('Certificate authorities for `notation`.', trustStore),
+    notation: list('Signers whose certificate comes from one of `stores`.', notationSigner),
     rootFile: optionalSetting({
       doc: 'Certificate authorities and transparency logs for `identities`: a `trusted_root.json`; nothing is fetched.',
       ...path,

@@ -18,6 +18,19 @@ export interface TrustConfig {
     readonly issuer: string;
     readonly subject: string;
   }[];
+  readonly stores: readonly {
+    readonly name: string;
+    readonly type: 'ca' | 'signingAuthority';
+    readonly pem: string;
+    readonly crlPem: string | undefined;
+    readonly where: string;
+  }[];
+  readonly notation: readonly {
+    readonly name: string;
+    readonly trustStores: readonly string[];
+    readonly trustedIdentities: readonly string[];
+    readonly where: string;
+  }[];
   readonly root: { readonly json: string; readonly where: string } | undefined;
 }
 
@@ -27,21 +40,28 @@ type TrustSettings = Settings['trust'];
 export function trustedNames({
   keys,
   identities,
+  notation,
 }: {
-  readonly [Kind in 'keys' | 'identities']: readonly { readonly name: string }[];
+  readonly [Kind in 'keys' | 'identities' | 'notation']: readonly { readonly name: string }[];
 }): readonly string[] {
-  return [...keys, ...identities].map(({ name }) => name);
+  return [...keys, ...identities, ...notation].map(({ name }) => name);
 }
 
-/** A name that stands for two signers, and identities that nothing could ever confirm. */
-export function trustProblems({
-  keys,
-  identities,
-  rootFile,
-}: TrustSettings): readonly { readonly path: KeyPath; readonly message: string }[] {
-  const names = trustedNames({ keys, identities });
-  const taken = names.find((name, index) => names.indexOf(name) !== index);
+/** A name that stands for two signers or stores, and signers that nothing could ever confirm. */
+export function trustProblems(
+  settings: TrustSettings,
+): readonly { readonly path: KeyPath; readonly message: string }[] {
+  const { identities, rootFile, stores, notation } = settings;
+  const taken = twice(trustedNames(settings));
+  const store = twice(stores.map(({ type, name }) => `${type}:${name}`));
+  const empty = notation.findIndex((one) => one.trustStores.length * one.trustedIdentities.length === 0);
   return [
+    ...(store === undefined
+      ? []
+      : [{ path: ['trust', 'stores'], message: `two stores have the name ${store}` }]),
+    ...(empty < 0
+      ? []
+      : [{ path: ['trust', 'notation', empty], message: 'needs a trust store and an identity: "*" is any' }]),
     ...(taken === undefined ? [] : [{ path: ['trust'], message: `two signers have the name ${taken}` }]),
     ...(identities.length > 0 && rootFile === undefined
       ? [{ path: ['trust', 'rootFile'], message: 'is missing: identities are confirmed by nothing else' }]
@@ -49,9 +69,13 @@ export function trustProblems({
   ];
 }
 
+function twice(names: readonly string[]): string | undefined {
+  return names.find((name, index) => names.indexOf(name) !== index);
+}
+
 /** @throws {StartError} a file cannot be read. */
 export async function toTrust(
-  { keys, identities, rootFile }: TrustSettings,
+  { keys, identities, stores, notation, rootFile }: TrustSettings,
   directory: string,
   where: (path: KeyPath) => string,
 ): Promise<TrustConfig> {
@@ -70,6 +94,15 @@ export async function toTrust(
       }),
     ),
     identities,
+    stores: await Promise.all(
+      stores.map(async ({ name, type, file, crlFile }, index) => {
+        const at = (key: string) => where(['trust', 'stores', index, key]);
+        const pem = await readPublicFile(resolve(directory, file), at('file'));
+        const crlPem = crlFile && (await readPublicFile(resolve(directory, crlFile), at('crlFile')));
+        return { name, type, pem, crlPem, where: where(['trust', 'stores', index]) };
+      }),
+    ),
+    notation: notation.map((one, index) => ({ ...one, where: where(['trust', 'notation', index]) })),
     root: rootFile === undefined ? undefined : await readRoot(resolve(directory, rootFile), where),
   };
 }

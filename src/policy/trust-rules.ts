@@ -9,11 +9,13 @@ const SIGNATURE_PAYLOADS: ReadonlySet<string> = new Set([
   'application/vnd.dev.cosign.simplesigning.v1+json',
   'application/vnd.dsse.envelope.v1+json',
   'application/vnd.dev.sigstore.bundle.v0.3+json',
+  'application/jose+json',
 ]);
 const SIGNATURE_CLOTHES: ReadonlySet<string> = new Set([
   'application/vnd.oci.image.manifest.v1+json',
   'application/vnd.oci.image.config.v1+json',
   'application/vnd.oci.empty.v1+json',
+  'application/vnd.cncf.notary.signature',
 ]);
 const SIGNATURE_BYTES_MAX = 1024 * 1024;
 

@@ -52,6 +52,10 @@ export interface Attested {
   readonly source?: string;
   /** Half-open: at this millisecond the key is no longer trusted, and what it signed counts no more. */
   readonly untilMs?: number;
+  /** Of a certificate: whom it names, who says so, and when it was signed. For people to read. */
+  readonly who?: string;
+  readonly issuer?: string;
+  readonly atMs?: number;
 }
 
 /** One finished run of one scanner over one manifest. */

@@ -1,11 +1,12 @@
 import { TrustedRoot } from '@sigstore/protobuf-specs';
 import { toTrustMaterial } from '@sigstore/verify';
 import { StartError } from '../base/index.ts';
+import { type NotationOptions, readNotationSigners } from './notation/index.ts';
 import { readTrustedKey } from './trusted-key.ts';
 import type { Trust, TrustedIdentity } from './types.ts';
 
 /** Signers as the configuration names them. */
-export interface TrustOptions {
+export interface TrustOptions extends NotationOptions {
   readonly keys: readonly {
     readonly name: string;
     readonly pem: string;
@@ -18,7 +19,7 @@ export interface TrustOptions {
 }
 
 /** @throws {StartError} a key or the root cannot be used; says which and what to give instead. */
-export function readTrust({ keys, identities, root }: TrustOptions): Trust {
+export function readTrust({ keys, identities, root, stores, notation }: TrustOptions): Trust {
   return {
     keys: keys.map(({ name, pem, where, isRevoked, untilMs }) => ({
       name,
@@ -27,6 +28,7 @@ export function readTrust({ keys, identities, root }: TrustOptions): Trust {
       ...(untilMs === undefined ? {} : { untilMs }),
     })),
     identities,
+    notation: readNotationSigners({ stores, notation }),
     ...(root ? { root: readRoot(root.json, root.where) } : {}),
   };
 }

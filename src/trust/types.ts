@@ -1,6 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import type { TrustMaterial } from '@sigstore/verify';
 import type { Attested } from '../policy/index.ts';
+import type { NotationSigner } from './notation/types.ts';
 
 /** A public key of the configuration, and whether a signature by it still counts. */
 export interface TrustedKey {
@@ -26,14 +27,20 @@ export interface TrustedIdentity {
 export interface Trust {
   readonly keys: readonly TrustedKey[];
   readonly identities: readonly TrustedIdentity[];
-  /** Certificate authorities and transparency logs; absent: no certificate counts. */
+  /** Certificate authorities and transparency logs; absent: no certificate counts by identity. */
   readonly root?: TrustMaterial;
+  readonly notation: readonly NotationSigner[];
 }
 
 /** What one signature is worth: for whom it speaks, or in one clause why for nobody. */
 export type Outcome =
   | { readonly ok: true; readonly attested: readonly Attested[] }
-  | { readonly ok: false; readonly why: string };
+  | {
+      readonly ok: false;
+      readonly why: string;
+      /** Time alone may change it, without anything here changing. */
+      readonly isForNow?: true;
+    };
 
 /** What vouches for one digest. */
 export interface Vouched {

@@ -1,7 +1,8 @@
 import { LRUCache } from 'lru-cache';
-import { MiB } from '../base/index.ts';
+import { type Clock, MiB } from '../base/index.ts';
 import type { Digest, Repository } from '../oci/index.ts';
 import { judgeBundle, judgePlainEnvelope } from './bundle.ts';
+import { judgeNotation } from './notation/index.ts';
 import type { SignatureContent, SignatureLayer } from './ports.ts';
 import { judgeSimpleSigning } from './simple-signing.ts';
 import type { Outcome, Trust, Vouched } from './types.ts';
@@ -21,6 +22,9 @@ const SIGNATURE_ANNOTATION = 'dev.cosignproject.cosign/signature';
 const ENVELOPE = 'application/vnd.dsse.envelope.v1+json';
 const BUNDLE = /^application\/vnd\.dev\.sigstore\.bundle(?:\.v0\.3)?\+json(?:;|$)/;
 
+const NOTATION = 'application/jose+json';
+const NOTATION_COSE = 'application/cose';
+
 const LAYERS_MAX = 50;
 /** Of one layer; an attestation carries a whole SBOM. */
 const LAYER_BYTES_MAX = 8 * MiB;
@@ -28,11 +32,14 @@ const LAYER_BYTES_MAX = 8 * MiB;
 const SUBJECTS_MAX = 50;
 const OUTCOMES_MAX = 10_000;
 
+const MISSING: Outcome = { ok: false, why: 'a signature whose content is missing', isForNow: true };
+
 export function createVouchers(parts: {
   readonly trust: Trust;
   readonly content: SignatureContent;
+  readonly clock: Clock;
 }): Vouchers {
-  const { trust, content } = parts;
+  const { trust, content, clock } = parts;
   // Both are named by digest, and trust changes only with the process: what came out once comes out always.
   const known = new LRUCache<string, readonly Outcome[]>({ max: OUTCOMES_MAX });
 
@@ -56,9 +63,9 @@ export function createVouchers(parts: {
     const outcomes: Outcome[] = [];
     let isWhole = true;
     for (const layer of layers.slice(0, LAYERS_MAX)) {
-      const outcome = await judgeLayer(layer, subject, trust);
-      outcomes.push(outcome ?? { ok: false, why: 'a signature whose content is missing' });
-      isWhole &&= outcome !== undefined;
+      const outcome = (await judgeLayer(layer, subject, trust, clock.nowMs())) ?? MISSING;
+      outcomes.push(outcome);
+      isWhole &&= outcome.ok || !outcome.isForNow;
     }
     if (isWhole) known.set(key, outcomes);
     return outcomes;
@@ -85,13 +92,16 @@ async function judgeLayer(
   { descriptor, read }: SignatureLayer,
   subject: Digest,
   trust: Trust,
+  nowMs: number,
 ): Promise<Outcome | undefined> {
   const { mediaType, size, annotations } = descriptor;
-  const isSignature = mediaType === SIMPLE_SIGNING || mediaType === ENVELOPE || BUNDLE.test(mediaType);
+  if (mediaType === NOTATION_COSE) return { ok: false, why: 'a Notation signature in COSE: sign as JWS' };
+  const isSignature = [SIMPLE_SIGNING, ENVELOPE, NOTATION].includes(mediaType) || BUNDLE.test(mediaType);
   if (!isSignature) return { ok: false, why: 'what stands in the place of a signature is none' };
   if (size > LAYER_BYTES_MAX) return { ok: false, why: 'a signature that is too large' };
   const bytes = await read();
   if (!bytes) return undefined;
+  if (mediaType === NOTATION) return judgeNotation(bytes, subject, trust.notation, nowMs);
   if (mediaType === ENVELOPE) return judgePlainEnvelope(bytes, subject, trust.keys);
   if (mediaType !== SIMPLE_SIGNING) return judgeBundle(bytes, subject, trust);
   return judgeSimpleSigning(

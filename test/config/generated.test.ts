@@ -28,6 +28,9 @@ describe('what is printed from the schema', () => {
     for (const one of value.trust.identities) {
       Object.assign(one, { name: 'ci', issuer: 'https://ci.test', subject: 'a@corp.test' });
     }
+    for (const one of value.trust.stores) Object.assign(one, { name: 'acme', file: 'root.pem' });
+    const signer = { name: 'acme-release', trustStores: ['ca:acme'], trustedIdentities: ['*'] };
+    for (const one of value.trust.notation) Object.assign(one, signer);
     const filled = { name: 'siem', kind: 'http', url: 'http://127.0.0.1:5000' };
     for (const outlet of value.audit.outlets) Object.assign(outlet, filled);
     for (const witness of value.audit.witnesses) Object.assign(witness, filled);

@@ -63,6 +63,42 @@ describe('the configuration', () => {
     await refuses(/trust\.identities\[0\]\.subject: must be a pattern of more/, identity('*'));
   });
 
+  it('names who signs with Notation, and the stores that vouch for them', async () => {
+    write('root.pem', 'PEM');
+    write('crl.pem', 'CRL');
+    const store = '{ name: acme, file: root.pem, crlFile: crl.pem }';
+    const signer = (more = '"ca:acme"', identities = '"*"') =>
+      `{ name: acme-release, trustStores: [${more}], trustedIdentities: [${identities}] }`;
+    const { trust } = await read(`trust: { stores: [${store}], notation: [${signer()}] }`);
+    assert.deepEqual(
+      trust.stores.map(({ name, type, pem, crlPem }) => [name, type, pem, crlPem]),
+      [['acme', 'ca', 'PEM', 'CRL']],
+    );
+    assert.deepEqual(
+      trust.notation.map(({ name, trustStores, trustedIdentities }) => [
+        name,
+        trustStores,
+        trustedIdentities,
+      ]),
+      [['acme-release', ['ca:acme'], ['*']]],
+    );
+    await refuses(
+      /trust\.stores: two stores have the name ca:acme/,
+      `trust: { stores: [${store}, ${store}] }`,
+    );
+    for (const empty of [signer(''), signer('"ca:acme"', '')]) {
+      await refuses(
+        /trust\.notation\[0\]: needs a trust store and an identity/,
+        `trust: { notation: [${empty}] }`,
+      );
+    }
+    await refuses(/two signers have the name/, `trust: { notation: [${signer()}, ${signer()}] }`);
+    await refuses(
+      /trustStores: must be a list of TYPE:NAME/,
+      `trust: { notation: [${signer('"tsa:acme"')}] }`,
+    );
+  });
+
   it('is complete when nothing is given', async () => {
     const config = await read();
     assert.equal(config.port, 8443);

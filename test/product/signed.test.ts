@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Dockgate, startDockgate } from '../support/dockgate.ts';
 import { type BuiltImage, buildImage, buildIndex } from '../support/image.ts';
+import { notationEnvelope, notationReferrer } from '../support/notary.ts';
 import { createPusher, type Pusher } from '../support/pusher.ts';
 import {
   bundleReferrer,
@@ -13,13 +14,14 @@ import {
   statementOf,
   tagOf,
 } from '../support/signer.ts';
+import { createCertificate } from '../support/x509.ts';
 
 const PASSWORD = 'correct-horse-battery-9';
 const PROVENANCE = 'https://slsa.dev/provenance/v1';
 const POLICY = `policies:
   - name: signed
     match: ["prod/**"]
-    rules: { scanned: { by: [inspector], within: 7d }, signatures: { by: [release, old, ended] } }
+    rules: { scanned: { by: [inspector], within: 7d }, signatures: { by: [release, old, ended, acme] } }
   - name: built
     match: ["built/**"]
     rules:
@@ -29,6 +31,7 @@ const POLICY = `policies:
 `;
 
 const [release, old, ended, stranger] = [createSigner(), createSigner(), createSigner(), createSigner()];
+const acme = createCertificate();
 
 describe('images that must be signed', function () {
   this.timeout(120_000);
@@ -41,11 +44,14 @@ describe('images that must be signed', function () {
     for (const [name, { pem }] of Object.entries({ release, old, ended })) {
       writeFileSync(join(directory, `${name}.pub`), pem);
     }
+    writeFileSync(join(directory, 'acme.pem'), acme.pem);
     const config = `trust:
   keys:
     - { name: release, file: release.pub }
     - { name: old, file: old.pub, revoked: true }
     - { name: ended, file: ended.pub, until: "2024-02-29" }
+  stores: [{ name: acme, file: acme.pem }]
+  notation: [{ name: acme, trustStores: ["ca:acme"], trustedIdentities: ["*"] }]
 `;
     server = await startDockgate({ directory, config });
     await server.addUser('alice', PASSWORD, ['maintainer', '**']);
@@ -74,13 +80,14 @@ describe('images that must be signed', function () {
   for (const [way, sign] of [
     ['under a tag', (image: BuiltImage) => simpleSignature(image.digest, release)],
     ['in a bundle that refers to the image', (image: BuiltImage) => bundleReferrer(image, release)],
+    ['by Notation', (image: BuiltImage) => notationReferrer(image, notationEnvelope(image.digest, [acme]))],
   ] as const) {
     it(`are refused before, served after they are signed ${way}, and refused when that is deleted`, async () => {
       const image = await newImage();
       await pusher.push('prod/app', image);
       assert.match(
         await ask(image),
-        /^403 .*rule signatures of policy signed: not signed by release or old or ended: nothing here vouches/,
+        /^403 .*rule signatures of policy signed: not signed by release or old or ended or acme: nothing here vouches/,
       );
       const signature = sign(image);
       await pusher.push('prod/app', signature, way === 'under a tag' ? tagOf(image.digest) : undefined);

@@ -14,5 +14,5 @@ export function trustIn(
     isRevoked: more[name]?.isRevoked ?? false,
     untilMs: more[name]?.untilMs,
   }));
-  return readTrust({ keys, identities: [], root: undefined });
+  return readTrust({ keys, identities: [], stores: [], notation: [], root: undefined });
 }

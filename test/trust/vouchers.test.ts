@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import * as fc from 'fast-check';
+import { createManualClock } from '../../src/base/index.ts';
 import { type Digest, parseManifest } from '../../src/oci/index.ts';
 import {
   createVouchers,
@@ -11,6 +12,7 @@ import {
 } from '../../src/trust/index.ts';
 import { repositoryOf } from '../policy/fixtures.ts';
 import { type BuiltImage, buildArtifact, digestOf } from '../support/image.ts';
+import { notationEnvelope } from '../support/notary.ts';
 import {
   bundleOf,
   createSigner,
@@ -21,6 +23,7 @@ import {
   simpleSignature,
   statementOf,
 } from '../support/signer.ts';
+import { createCertificate } from '../support/x509.ts';
 import { trustIn } from './fixtures.ts';
 
 const APP = repositoryOf('team/app');
@@ -31,6 +34,7 @@ const ENVELOPE = 'application/vnd.dsse.envelope.v1+json';
 const SIMPLE = 'application/vnd.dev.cosign.simplesigning.v1+json';
 const release = createSigner();
 const stranger = createSigner();
+const CLOCK = createManualClock(Date.UTC(2026, 0, 1));
 const TRUST = trustIn({ release });
 
 /** A registry that holds these manifests as what may be signatures on `SUBJECT`. */
@@ -52,7 +56,7 @@ function holding(manifests: readonly BuiltImage[], indexes: readonly Digest[] = 
 }
 
 const vouchedBy = (manifest: BuiltImage, trust: Trust = TRUST): Promise<Vouched> =>
-  createVouchers({ trust, content: holding([manifest]) }).findVouched(APP, SUBJECT);
+  createVouchers({ clock: CLOCK, trust, content: holding([manifest]) }).findVouched(APP, SUBJECT);
 
 const layerOf = (bytes: Uint8Array, mediaType: string): BuiltImage =>
   buildArtifact({ artifactType: mediaType, blobs: [{ bytes, mediaType }] });
@@ -200,6 +204,16 @@ describe('V-33: what vouches for nothing', () => {
       'a signature layer without a signature',
     ],
     [
+      'a Notation signature in COSE',
+      layerOf(Buffer.from('x'), 'application/cose'),
+      'a Notation signature in COSE: sign as JWS',
+    ],
+    [
+      'a Notation signature where no store is trusted',
+      layerOf(notationEnvelope(SUBJECT, [createCertificate()]), 'application/jose+json'),
+      'a Notation signature by C=DE, ST=BY, O=corp, CN=release, who is not trusted',
+    ],
+    [
       'what is labelled as one',
       layerOf(Buffer.from('worm'), 'application/x-tar'),
       /^what stands in the place/,
@@ -257,7 +271,7 @@ describe('looking for signatures', () => {
       listSignatures: async (_repository, digest) => (digest === OTHER ? [manifest.digest] : []),
       listIndexes: async () => [OTHER, SUBJECT],
     };
-    const found = await createVouchers({ trust: TRUST, content }).findVouched(APP, SUBJECT);
+    const found = await createVouchers({ clock: CLOCK, trust: TRUST, content }).findVouched(APP, SUBJECT);
     assert.deepEqual(found.attested, [{ by: 'release' }]);
   });
 
@@ -272,7 +286,7 @@ describe('looking for signatures', () => {
           read: async () => (isThere ? layer.read() : undefined),
         })),
     };
-    const vouchers = createVouchers({ trust: TRUST, content });
+    const vouchers = createVouchers({ clock: CLOCK, trust: TRUST, content });
     assert.deepEqual((await vouchers.findVouched(APP, SUBJECT)).rejected, [
       'a signature whose content is missing',
     ]);
@@ -291,13 +305,19 @@ describe('looking for signatures', () => {
         },
       ],
     };
-    const { rejected } = await createVouchers({ trust: TRUST, content }).findVouched(APP, SUBJECT);
+    const { rejected } = await createVouchers({ clock: CLOCK, trust: TRUST, content }).findVouched(
+      APP,
+      SUBJECT,
+    );
     assert.deepEqual(rejected, ['a signature that is too large']);
   });
 
   it('fails when the registry is away, so that nothing is served', async () => {
     const content = { ...holding([]), listSignatures: () => Promise.reject(new Error('away')) };
-    await assert.rejects(createVouchers({ trust: TRUST, content }).findVouched(APP, SUBJECT), /away/);
+    await assert.rejects(
+      createVouchers({ clock: CLOCK, trust: TRUST, content }).findVouched(APP, SUBJECT),
+      /away/,
+    );
   });
 });
 
@@ -306,6 +326,8 @@ describe('a trusted key', () => {
     readTrust({
       keys: [{ name: 'a', pem, where: 'a.pub', isRevoked: false, untilMs: undefined }],
       identities: [],
+      stores: [],
+      notation: [],
       root: undefined,
     });
   const spki = { type: 'spki', format: 'pem' } as const;
@@ -332,7 +354,14 @@ describe('a trusted key', () => {
 
   it('is not confirmed by a file that is no trusted root', () => {
     assert.throws(
-      () => readTrust({ keys: [], identities: [], root: { json: '{', where: 'root.json' } }),
+      () =>
+        readTrust({
+          keys: [],
+          identities: [],
+          stores: [],
+          notation: [],
+          root: { json: '{', where: 'root.json' },
+        }),
       /root.json is no trusted root/,
     );
   });
