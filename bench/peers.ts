@@ -1,113 +1,80 @@
-import { createHash, createPublicKey, createSign } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { startDockerRegistry } from '../test/support/docker-registry.ts';
-import { type Dockgate, startDockgate } from '../test/support/dockgate.ts';
-import { familyOf } from './processes.ts';
-import type { Target } from './push.ts';
-import { UNLIMITED } from './unlimited.ts';
+import { startGateway } from './gateways.ts';
+import type { GatewayPeer, Peer, PeerId } from './peer.ts';
+import { startDistribution, startNginx, startRegistry, startZotPeer } from './registries.ts';
+import { createTokens, type Tokens } from './tokens.ts';
 
-/** One of the servers that are compared. */
-export interface Peer extends Target {
-  readonly name: string;
-  /** Every process that works for it. */
-  pids(): readonly number[];
-  /** A token that lives longer than one measurement. */
-  token(repository: string): Promise<string>;
-  /** Ends all that it started. */
+/** Starts peers when they are asked for, each once. */
+export interface Peers {
+  /** The asked ones in this order, without those that this machine does not have. */
+  start(ids: readonly PeerId[]): Promise<readonly Peer[]>;
+  /** The gateway in front of a registry, with all that it does by default. */
+  gateway(): Promise<GatewayPeer>;
   stop(): Promise<void>;
 }
 
-export interface Gateway extends Peer {
-  /** Its directory of certificates. */
-  readonly certs: string;
-}
-
-const ACCOUNT = { name: 'bench', password: 'correct-horse-battery-9' };
-const TOKEN_SECONDS = 300;
-
-/** The gateway with its embedded registry and everything that it does by default. */
-export async function startGateway(): Promise<Gateway> {
-  return gatewayPeer('dockgate', await startServer(), async () => {});
-}
-
-/** The gateway in front of a registry of its own. */
-export async function startGatewayInFront(): Promise<Peer> {
-  const registry = await startDockerRegistry({ remembersBlobs: true });
-  try {
-    const server = await startServer(`upstreams:\n  - prefix: ""\n    url: ${registry.url}\n`);
-    const peer = gatewayPeer('dockgate in front of docker-registry', server, registry.stop);
-    return { ...peer, pids: () => [...peer.pids(), registry.pid] };
-  } catch (error) {
-    await registry.stop();
-    throw error;
-  }
-}
-
-/**
- * The registry that Debian ships, with TLS and tokens of its own: the gateway's certificate, so that both shake the
- * same hands, and tokens of the same algorithm.
- */
-export async function startRegistry(gateway: Gateway): Promise<Peer> {
-  const certificate = readFileSync(join(gateway.certs, 'server.crt'), 'utf8');
-  const key = readFileSync(join(gateway.certs, 'server.key'), 'utf8');
-  const registry = await startDockerRegistry({
-    tls: { certificate, key },
-    token: { realm: 'https://localhost/token', service: 'bench', issuer: 'bench', certificates: certificate },
-    remembersBlobs: true,
-  });
-  return {
-    name: 'docker-registry',
-    origin: registry.url,
-    ca: gateway.ca,
-    pids: () => familyOf(registry.pid),
-    token: async (repository) => registryToken(certificate, key, repository),
-    stop: registry.stop,
+/** @param missing what this machine does not have, and why not. */
+export function createPeers(missing: Map<PeerId, string>, say: (text: string) => void): Peers {
+  const running = new Map<PeerId, Promise<Peer>>();
+  let first: Promise<GatewayPeer> | undefined;
+  let tokens: Promise<Tokens> | undefined;
+  const gateway = () => {
+    first ??= startGateway('dockgate', {});
+    return first;
   };
-}
-
-async function startServer(config = ''): Promise<Dockgate> {
-  const server = await startDockgate({ config: config + UNLIMITED });
-  await server.addUser(ACCOUNT.name, ACCOUNT.password, ['developer', '**']);
-  return server;
-}
-
-function gatewayPeer(name: string, server: Dockgate, alsoStop: () => Promise<void>): Gateway {
+  const issuer = () => {
+    tokens ??= gateway().then(({ server, token }) => createTokens(server, token));
+    return tokens;
+  };
+  const startOne = async (id: PeerId): Promise<Peer> => {
+    say(`starting ${id}`);
+    switch (id) {
+      case 'dockgate':
+        return gateway();
+      case 'dockgate-os':
+        return startGateway(id, { config: 'audit: {durability: os}\n' });
+      case 'dockgate-embedded':
+        return startGateway(id, { isEmbedded: true });
+      case 'docker-registry':
+        return startRegistry(await issuer());
+      case 'nginx':
+        return startNginx(await issuer());
+      case 'distribution':
+        return startDistribution(await issuer());
+      case 'zot':
+        return startZotPeer(await issuer());
+    }
+  };
+  const get = (id: PeerId) => {
+    const started = running.get(id) ?? startOne(id);
+    running.set(id, started);
+    return started;
+  };
   return {
-    name,
-    origin: server.url,
-    ca: server.ca,
-    certs: join(server.directory, 'certs'),
-    pids: () => familyOf(server.pid),
-    token: (repository) =>
-      server.token(`${ACCOUNT.name}:${ACCOUNT.password}`, `repository:${repository}:pull,push`),
+    gateway,
+    async start(ids) {
+      const peers: Peer[] = [];
+      // One after the other: a start that takes all processors would make another one slow.
+      for (const id of ids) {
+        if (missing.has(id)) continue;
+        try {
+          peers.push(await get(id));
+        } catch (error) {
+          // The others are worth measuring without it; the page says what is missing.
+          if (id.startsWith('dockgate')) throw error;
+          missing.set(id, `${id} does not start: ${String(error)}`);
+          say(`not measured: ${missing.get(id)}`);
+        }
+      }
+      return peers;
+    },
     async stop() {
-      await server.remove();
-      await alsoStop();
+      const all = new Set([...running.values(), ...(first ? [first] : [])]);
+      const started = (await Promise.allSettled(all)).filter((one) => one.status === 'fulfilled');
+      // The gateway of the first peer gives the others their tokens; `gateway()` may be the same one twice.
+      const ended = await Promise.allSettled(
+        [...new Set(started.map(({ value }) => value))].map((peer) => peer.stop()),
+      );
+      for (const one of ended) if (one.status === 'rejected') throw one.reason;
     },
   };
-}
-
-/** As docker-registry 2.8 reads it: `kid` is the fingerprint of the key in the bundle that it was given. */
-function registryToken(certificate: string, key: string, repository: string): string {
-  const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
-  const nowSeconds = Math.floor(Date.now() / 1000);
-  const claims = {
-    ...{ iss: 'bench', sub: ACCOUNT.name, aud: 'bench', jti: 'bench' },
-    ...{ iat: nowSeconds, nbf: nowSeconds - 60, exp: nowSeconds + TOKEN_SECONDS },
-    access: [{ type: 'repository', name: repository, actions: ['pull', 'push'] }],
-  };
-  const signed = `${encode({ typ: 'JWT', alg: 'ES256', kid: fingerprintOf(certificate) })}.${encode(claims)}`;
-  const signature = createSign('sha256').update(signed).sign({ key, dsaEncoding: 'ieee-p1363' }, 'base64url');
-  return `${signed}.${signature}`;
-}
-
-/** @see docker/libtrust: 240 bits of the SHA-256 of the public key, in base32, in groups of four. */
-function fingerprintOf(certificate: string): string {
-  const spki = createPublicKey(certificate).export({ type: 'spki', format: 'der' });
-  const bytes = createHash('sha256').update(spki).digest().subarray(0, 30);
-  const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
-  const bits = [...bytes].map((byte) => byte.toString(2).padStart(8, '0')).join('');
-  const letters = (bits.match(/.{5}/g) ?? []).map((five) => alphabet[Number.parseInt(five, 2)]).join('');
-  return (letters.match(/.{4}/g) ?? []).join(':');
 }

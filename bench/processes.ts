@@ -29,11 +29,15 @@ export function cpuSecondsOf(pids: readonly number[], ticksPerSecond: number): n
   return ticks / ticksPerSecond;
 }
 
-/** Resident memory of the processes in bytes; pages that they share count for each. */
-export function residentBytesOf(pids: readonly number[]): number {
+/**
+ * Resident memory of the processes in bytes; pages that they share count for each.
+ *
+ * @param kind `RssAnon`: only what no file backs, so not the program itself.
+ */
+export function residentBytesOf(pids: readonly number[], kind: 'VmRSS' | 'RssAnon' = 'VmRSS'): number {
   let bytes = 0;
   for (const pid of pids) {
-    const kibibytes = /^VmRSS:\s+(\d+) kB$/m.exec(readText(`/proc/${pid}/status`))?.[1];
+    const kibibytes = new RegExp(`^${kind}:\\s+(\\d+) kB$`, 'm').exec(readText(`/proc/${pid}/status`))?.[1];
     bytes += Number(kibibytes ?? 0) * 1024;
   }
   return bytes;

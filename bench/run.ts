@@ -1,212 +1,120 @@
-import { randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { MiB } from '../src/base/index.ts';
-import { type BuiltImage, buildImage } from '../test/support/image.ts';
-import { run } from '../test/support/run.ts';
-import { until } from '../test/support/until.ts';
-import { CONNECTIONS, measureBlob, measureManifests } from './load.ts';
-import { type Peer, startGateway, startGatewayInFront, startRegistry } from './peers.ts';
-import { readTicksPerSecond, residentBytesOf } from './processes.ts';
-import { pushImage, statusOf } from './push.ts';
-import { describeMachine, type Measured, printPage, printTable, type Results } from './report.ts';
+import type { RowSet } from './bench.ts';
+import { columnsOf } from './columns.ts';
+import { type BenchOptions, readOptions } from './options.ts';
+import { printPage, printRow } from './page.ts';
+import { createPeers } from './peers.ts';
+import { drawSet } from './plot.ts';
+import { readTicksPerSecond } from './processes.ts';
+import { describeMachine } from './report.ts';
+import type { Results, Sample, SetRun } from './results.ts';
+import { SETS } from './sets.ts';
+import { createSupply } from './supply.ts';
+import { missingPeers, missingTools, widenPath } from './tools.ts';
 
-/**
- * Measures pulls through the whole path of dockgate beside docker-registry, in one run and in turns.
- *
- *   node bench/run.ts [--rounds N] [--quick] [--json]
- *
- * --quick is for a machine that only wants to know that it works: short, small, and bench/results.md stays as it is.
- */
-const REPOSITORY = 'bench/app';
-const LAYERS = 8;
-/** Measured in each round, since one takes a moment only. */
-const BLOBS = 3;
-const USAGE = 'usage: node bench/run.ts [--rounds N] [--quick] [--json]';
+/** `node bench/run.ts --help` says what this does. */
+const RESULTS = 'results.json';
 
-interface Sizes {
-  readonly rounds: number;
-  readonly manifestSeconds: number;
-  readonly blobBytes: number;
-}
-
-interface Tools {
-  readonly hasRegistry: boolean;
-  readonly hasWrk: boolean;
-  readonly hasCurl: boolean;
-  readonly missing: readonly string[];
-}
-
-interface Images {
-  readonly small: BuiltImage;
-  readonly large: BuiltImage;
+function say(text: string): void {
+  process.stderr.write(`${new Date().toISOString().slice(11, 19)} ${text}\n`);
 }
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({
-    options: {
-      rounds: { type: 'string' },
-      quick: { type: 'boolean', default: false },
-      json: { type: 'boolean', default: false },
-    },
-  });
-  const sizes = sizesOf(values);
-  const say = (text: string) => process.stderr.write(`${text}\n`);
-  const tools = await findTools();
-  for (const text of tools.missing) say(`not measured: ${text}`);
-  const results = await measure(sizes, tools, say);
-  process.stdout.write(values.json ? `${JSON.stringify(results, null, 2)}\n` : `\n${printTable(results)}\n`);
-  if (values.quick) return;
-  writeFileSync(join(import.meta.dirname, 'results.md'), printPage(results));
-  say('written to bench/results.md');
-}
-
-function sizesOf(values: { readonly rounds?: string; readonly quick: boolean }): Sizes {
-  const rounds = Number(values.rounds ?? (values.quick ? 1 : 5));
-  if (!Number.isInteger(rounds) || rounds < 1 || rounds > 1000) {
-    throw new Error(`--rounds must be a whole number from 1 to 1000\n${USAGE}`);
+  const options = readOptions(process.argv.slice(2));
+  if (typeof options === 'string') {
+    process.stdout.write(options);
+    return;
   }
-  return values.quick
-    ? { rounds, manifestSeconds: 1, blobBytes: 8 * MiB }
-    : { rounds, manifestSeconds: 5, blobBytes: 256 * MiB };
+  const before = options.out === undefined ? undefined : readResults(options.out);
+  if (options.isRender) {
+    if (!before || options.out === undefined) throw new Error(`there is no ${RESULTS} to render`);
+    writeAll(options.out, before);
+    return;
+  }
+  widenPath();
+  const lacking = missingTools();
+  if (lacking.length > 0)
+    throw new Error(`not found: ${lacking.join(', ')}. \`sh test/setup.sh --bench\` installs them.`);
+  await measure(options, before ?? { sets: {}, missing: [] });
 }
 
-async function findTools(): Promise<Tools> {
-  const has = (command: string, argument: string) =>
-    run(command, [argument]).then(
-      () => true,
-      () => false,
-    );
-  const [hasRegistry, hasWrk, hasCurl] = await Promise.all([
-    has('docker-registry', '--version'),
-    has('wrk', '-v'),
-    has('curl', '--version'),
-  ]);
-  const missing = [
-    ...(hasRegistry ? [] : ['docker-registry, nothing to compare with: apt-get install docker-registry']),
-    ...(hasWrk ? [] : ['manifests: apt-get install wrk']),
-    ...(hasCurl ? [] : ['blobs: apt-get install curl']),
-  ];
-  return { hasRegistry, hasWrk, hasCurl, missing };
-}
-
-async function measure(sizes: Sizes, tools: Tools, say: (text: string) => void): Promise<Results> {
-  const machine = describeMachine();
+/** Writes after each set, so that a run that is ended early has not been in vain. */
+async function measure(options: BenchOptions, before: Results): Promise<void> {
+  const missing = missingPeers();
+  for (const text of missing.values()) say(`not measured: ${text}`);
+  const absent = new Map(missing);
+  for (const id of options.without) absent.set(id, 'left out');
   await using closing = new AsyncDisposableStack();
   const directory = mkdtempSync(join(tmpdir(), 'dockgate-bench-'));
   closing.defer(() => rmSync(directory, { recursive: true, force: true }));
-  const caPath = join(directory, 'ca.crt');
-  const peers = await startPeers(tools, closing);
-  const images = await buildImages(sizes.blobBytes);
-  for (const peer of peers) await provide(peer, images);
-
-  const measured = new Map(peers.map((peer) => [peer, createRuns()]));
-  const ticksPerSecond = await readTicksPerSecond();
-  for (let round = 0; round < sizes.rounds; round += 1) {
-    for (const peer of rotate([...measured], round)) {
-      say(`round ${round + 1} of ${sizes.rounds}: ${peer[0].name}`);
-      await measurePeer({ peer: peer[0], runs: peer[1], images, sizes, tools, caPath, ticksPerSecond });
-    }
-  }
-  return {
-    machine,
-    ...sizes,
-    connections: CONNECTIONS,
-    manifestBytes: images.small.manifest.length,
-    peers: [...measured].map(
-      ([peer, runs]): Measured => ({ name: peer.name, ...runs, residentBytes: residentBytesOf(peer.pids()) }),
-    ),
-    missing: tools.missing,
+  const peers = createPeers(absent, say);
+  closing.defer(peers.stop);
+  const shared = {
+    ...{ isQuick: options.isQuick, rounds: options.rounds, minutes: options.minutes, directory, say, peers },
+    ticksPerSecond: await readTicksPerSecond(),
+    supply: createSupply((options.isQuick ? 8 : 256) * MiB),
   };
-}
-
-/** The one that the others are compared with comes last. */
-async function startPeers(tools: Tools, closing: AsyncDisposableStack): Promise<readonly Peer[]> {
-  const gateway = await startGateway();
-  closing.defer(gateway.stop);
-  if (!tools.hasRegistry) return [gateway];
-  const inFront = await startGatewayInFront();
-  closing.defer(inFront.stop);
-  const registry = await startRegistry(gateway);
-  closing.defer(registry.stop);
-  return [gateway, inFront, registry];
-}
-
-/** An ordinary image of several small layers, and one of a layer that nothing compresses. */
-async function buildImages(blobBytes: number): Promise<Images> {
-  const config = { user: 'app', healthcheck: ['CMD', 'true'] };
-  const layers = Array.from({ length: LAYERS }, (_, index) => [{ path: `file${index}`, data: `${index}` }]);
-  const small = await buildImage({ config, layers });
-  // A tar has a header of 512 bytes and ends with 1024.
-  const file = { path: 'large', data: randomBytes(blobBytes - 1536) };
-  return { small, large: await buildImage({ config, layers: [[file]], compression: 'none' }) };
-}
-
-/** Pushes both images and waits until they are served: scanned, and in every memory that there is. */
-async function provide(peer: Peer, { small, large }: Images): Promise<void> {
-  const token = await peer.token(REPOSITORY);
-  for (const [tag, image] of [
-    ['small', small],
-    ['large', large],
-  ] as const) {
-    await pushImage(peer, token, { repository: REPOSITORY, tag, image });
-    const isServed = async () =>
-      (await statusOf(peer, `/v2/${REPOSITORY}/manifests/${tag}`, token, image.mediaType)) === 200;
-    await until(isServed, `${peer.name} serves ${tag}`);
+  let results = before;
+  const failed: string[] = [];
+  for (const set of SETS.filter(({ id }) => options.sets.includes(id))) {
+    say(`${set.id}: ${set.title}`);
+    const [samples, notes]: [Sample[], string[]] = [[], []];
+    const [machine, startedMs, startedAt] = [describeMachine(), performance.now(), new Date().toISOString()];
+    const fail = (text: string) => {
+      failed.push(`${set.id}: ${text}`);
+      notes.push(`Failed: ${text.split('\n')[0]}`);
+      say(`failed: ${text}`);
+    };
+    try {
+      await set.run({ ...shared, add: (one) => samples.push(one), note: (text) => notes.push(text), fail });
+    } catch (error) {
+      // The other sets are worth having; the end says what went wrong.
+      fail(error instanceof Error ? error.message : String(error));
+    }
+    const seconds = (performance.now() - startedMs) / 1000;
+    const { isQuick, rounds } = options;
+    const run: SetRun = { startedAt, seconds, rounds, isQuick, machine, samples, notes };
+    results = { sets: { ...results.sets, [set.id]: run }, missing: [...missing.values()] };
+    process.stdout.write(`\n${printSet(results, set)}\n\n`);
+    if (options.out !== undefined) writeAll(options.out, results);
   }
+  if (failed.length > 0) throw new Error(`${failed.length} failed:\n${failed.join('\n')}`);
 }
 
-function createRuns() {
-  const runs: Pick<Measured, 'byTag' | 'byDigest' | 'blob'> = { byTag: [], byDigest: [], blob: [] };
-  return { byTag: [...runs.byTag], byDigest: [...runs.byDigest], blob: [...runs.blob] };
+function printSet(results: Results, set: RowSet): string {
+  return set.rows
+    .flatMap((row) => {
+      const columns = columnsOf(results, row.id);
+      return columns.length === 0 ? [] : [printRow(results, row, columns)];
+    })
+    .join('\n\n');
 }
 
-interface Turn {
-  readonly peer: Peer;
-  readonly runs: ReturnType<typeof createRuns>;
-  readonly images: Images;
-  readonly sizes: Sizes;
-  readonly tools: Tools;
-  readonly caPath: string;
-  readonly ticksPerSecond: number;
+function readResults(out: string): Results | undefined {
+  const path = join(out, RESULTS);
+  if (!existsSync(path)) return undefined;
+  const results: Results = JSON.parse(readFileSync(path, 'utf8'));
+  return results;
 }
 
-async function measurePeer(turn: Turn): Promise<void> {
-  const { peer, runs, images, sizes, tools, caPath, ticksPerSecond } = turn;
-  const token = await peer.token(REPOSITORY);
-  writeFileSync(caPath, peer.ca);
-  const asked = { peer, token, ticksPerSecond };
-  const manifests = (path: string, seconds: number) =>
-    measureManifests({
-      ...asked,
-      path: `/v2/${REPOSITORY}/manifests/${path}`,
-      seconds,
-      mediaType: images.small.mediaType,
-    });
-  if (tools.hasWrk) {
-    // Not counted: connections, caches and compilers warm up.
-    await manifests('small', 1);
-    runs.byTag.push(await manifests('small', sizes.manifestSeconds));
-    runs.byDigest.push(await manifests(images.small.digest, sizes.manifestSeconds));
+function writeAll(out: string, results: Results): void {
+  mkdirSync(join(out, 'plots'), { recursive: true });
+  writeFileSync(join(out, RESULTS), `${JSON.stringify(results, null, 1)}\n`);
+  writeFileSync(join(out, 'results.md'), printPage(results));
+  for (const set of SETS) {
+    if (results.sets[set.id]) writeFileSync(join(out, 'plots', `${set.id}.svg`), drawSet(results, set));
   }
-  const layer = images.large.layers[0];
-  if (!tools.hasCurl || !layer) return;
-  const blob = () =>
-    measureBlob({
-      ...asked,
-      path: `/v2/${REPOSITORY}/blobs/${layer.digest}`,
-      bytes: sizes.blobBytes,
-      caPath,
-    });
-  await blob();
-  for (let time = 0; time < BLOBS; time += 1) runs.blob.push(await blob());
+  say(`written to ${out}`);
 }
 
-function rotate<T>(values: readonly T[], by: number): readonly T[] {
-  const from = by % values.length;
-  return [...values.slice(from), ...values.slice(0, from)];
-}
-
-await main();
+// Every server that is started ends with this process.
+process.setMaxListeners(100);
+// What is at exit ends the peers; their folders stay in the temporary directory then.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
+await main().catch((error: unknown) => {
+  say(error instanceof Error ? error.message : String(error));
+  process.exitCode = 1;
+});

@@ -2,7 +2,7 @@
 # Installs what the tests need from the system: real registries, Redis and real clients. Says nothing when all is
 # there; installs only what is missing (Debian and Ubuntu).
 #
-#   sh test/setup.sh [--all]    --all adds what the long tests alone need
+#   sh test/setup.sh [--all|--bench]    --all adds what the long tests alone need, --bench what the bench alone needs
 set -eu
 which="${1:-}"
 
@@ -35,14 +35,25 @@ need clamd clamav-daemon
 # Its servers lie in a folder of their version; only its client is on the PATH.
 need psql postgresql
 [ "$which" != --all ] || need lxd lxd
+if [ "$which" = --bench ]; then
+  need wrk wrk
+  need hey hey
+  need curl curl
+  need nginx nginx-light
+fi
 
 # Programs that are built from their Go modules into the user's cache: a line of test/go-programs is name, package,
-# version and, where only the long tests need it, "long". Without Go their tests are skipped and say so.
+# version and, where only the long tests need it, "long", or "bench" where the bench does too. Without Go their tests
+# are skipped and say so.
 build_go_programs() {
   command -v go >/dev/null 2>&1 || return 0
   cache="${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/dockgate"
   while read -r name package version tests; do
-    if [ "$tests" != long ] || [ "$which" = --all ]; then
+    case "$tests $which" in
+      ' '* | *' --all' | 'bench --bench') is_needed=yes ;;
+      *) is_needed='' ;;
+    esac
+    if [ -n "$is_needed" ]; then
       [ -x "$cache/$name-$version" ] || build_go_program
     fi
   done <"${0%/*}/go-programs"

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
@@ -27,7 +28,11 @@ export interface DockerRegistryOptions {
     readonly service: string;
     readonly issuer: string;
     readonly certificates: string;
+    /** A JSON Web Key Set in place of the bundle, which version 3 reads. */
+    readonly jwks?: string;
   };
+  /** Where it appends a line for each request, as Apache does; nowhere unless said. */
+  readonly accessLog?: string;
   /** Paths instead of whole addresses in Location. */
   readonly relativeUrls?: boolean;
   readonly isDeleteEnabled?: boolean;
@@ -70,9 +75,11 @@ async function startOnce(folder: string, options: DockerRegistryOptions): Promis
   const program = options.program ?? 'docker-registry';
   // Version 3 would look for a collector of traces.
   const env = { ...process.env, OTEL_TRACES_EXPORTER: 'none' };
-  const child = spawn(program, ['serve', configFile], { env, stdio: ['ignore', 'ignore', 'pipe'] });
+  const said = options.accessLog === undefined ? 'ignore' : openSync(options.accessLog, 'a');
+  const child = spawn(program, ['serve', configFile], { env, stdio: ['ignore', said, 'pipe'] });
+  if (said !== 'ignore') closeSync(said);
   let output = '';
-  child.stderr.on('data', (chunk: Buffer) => {
+  child.stderr?.on('data', (chunk: Buffer) => {
     output = (output + chunk.toString()).slice(-4000);
   });
   child.on('error', (error) => {
@@ -103,6 +110,7 @@ async function registryConfig(folder: string, port: number, options: DockerRegis
     key: join(folder, 'tls.key'),
     htpasswd: join(folder, 'htpasswd'),
     bundle: join(folder, 'token.crt'),
+    jwks: join(folder, 'token.jwks'),
   };
   if (options.tls) {
     await writeFile(files.certificate, options.tls.certificate);
@@ -110,15 +118,16 @@ async function registryConfig(folder: string, port: number, options: DockerRegis
   }
   if (options.htpasswd) await writeFile(files.htpasswd, `${options.htpasswd}\n`);
   if (options.token) await writeFile(files.bundle, options.token.certificates);
+  if (options.token?.jwks !== undefined) await writeFile(files.jwks, options.token.jwks);
   const token = options.token && {
     realm: options.token.realm,
     service: options.token.service,
     issuer: options.token.issuer,
-    rootcertbundle: files.bundle,
+    ...(options.token.jwks === undefined ? { rootcertbundle: files.bundle } : { jwks: files.jwks }),
   };
   return {
     version: '0.1',
-    log: { level: 'warn', accesslog: { disabled: true } },
+    log: { level: 'warn', accesslog: { disabled: options.accessLog === undefined } },
     storage: {
       filesystem: { rootdirectory: join(folder, 'storage') },
       delete: { enabled: options.isDeleteEnabled ?? true },

@@ -1,11 +1,11 @@
 import { execFile, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { createTestCertificate } from './certificates.ts';
 import { freePort } from './free-port.ts';
+import { listens } from './listens.ts';
 import { until } from './until.ts';
 
 const SLAPD = '/usr/sbin/slapd';
@@ -51,7 +51,7 @@ export async function startSlapd(ldif: string) {
   const urls = `ldap://127.0.0.1:${plain} ldaps://127.0.0.1:${tls}`;
   const child = spawn(SLAPD, ['-f', config, '-h', urls, '-d', '0'], { stdio: 'ignore', env: ENVIRONMENT });
   const ended = new Promise((resolve) => child.once('exit', resolve));
-  await until(() => answers(tls), 'slapd answers');
+  await until(() => listens(tls), 'slapd answers');
   return {
     ca: authority.certificate,
     plainUrl: `ldap://127.0.0.1:${plain}`,
@@ -62,15 +62,4 @@ export async function startSlapd(ldif: string) {
       rmSync(folder, { recursive: true, force: true });
     },
   };
-}
-
-function answers(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1');
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once('error', () => resolve(false));
-  });
 }
