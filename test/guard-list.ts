@@ -1448,6 +1448,13 @@ export const GUARDS: readonly Guard[] = [
     with: 'const text = given;',
     tests: ['test/audit/line.test.ts'],
   },
+  {
+    guard: 'A-04: no credential in a record that needs no cut either',
+    file: 'src/audit/short-line.ts',
+    replace: 'json.length > CHARACTERS_MAX || mayHoldSecret(json)',
+    with: 'json.length > CHARACTERS_MAX',
+    tests: ['test/audit/line.test.ts'],
+  },
   // Between processes: changes
   {
     guard: 'a change is acknowledged by every process before it counts as made',

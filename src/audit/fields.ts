@@ -54,12 +54,16 @@ export function limitText(given: string, charactersMax: number): string {
 const SECRET =
   /\bdg[rf]_[0-9A-Za-z_]{20,}|\beyJ[\w-]{10,400}\.[\w-]{10,8000}\.[\w-]{10,400}|\bbearer[\s:]{1,9}[\w+/=.~-]{20,}/gi;
 const BASIC = /\bbasic[\s:]{1,9}([A-Za-z0-9+/]{4,}={0,2})/gi;
-/** Tells most texts apart at a fraction of the cost. */
 const MAY_HOLD_SECRET = /dg[rf]_|eyJ|basic|bearer/i;
 const HIDDEN = '[hidden]';
 
+/** Tells most texts apart at a fraction of the cost; their JSON as well, which leaves letters as they are. */
+export function mayHoldSecret(text: string): boolean {
+  return MAY_HOLD_SECRET.test(text);
+}
+
 function hideSecrets(text: string): string {
-  if (!MAY_HOLD_SECRET.test(text)) return text;
+  if (!mayHoldSecret(text)) return text;
   return text
     .replace(SECRET, HIDDEN)
     .replace(BASIC, (whole, value: string) => (isNameAndPassword(value) ? HIDDEN : whole));

@@ -2,6 +2,7 @@ import { isAscii } from 'node:buffer';
 import { FIELD_LIMITS, type FieldLimits, limitField, limitText, moreMark } from './fields.ts';
 import type { AccessRecord, AuditEntry } from './record.ts';
 import { isAccessRecord } from './shape.ts';
+import { printShort } from './short-line.ts';
 
 /** Longest line in bytes, without its newline. */
 export const LINE_BYTES_MAX = 16 * 1024;
@@ -24,6 +25,8 @@ export interface Line {
 
 /** Prints one record as one line, cutting fields until it is at most LINE_BYTES_MAX bytes long. */
 export function encodeLine(entry: AuditEntry, stamp: Stamp): Line {
+  const short = printShort(entry, stamp, LINE_FIELDS);
+  if (short !== undefined) return { record: short.record, text: escapeAll(short.json) };
   for (const limits of FIELD_LIMITS) {
     const record = limitRecord(entry, stamp, limits);
     const text = printJson(record);
@@ -59,11 +62,14 @@ const ENTRY_FIELDS = [
 ] as const satisfies readonly (keyof AuditEntry)[];
 
 /** The allow list one level down. What is in `change.before` and `change.after` is administration's to say. */
+const PRINCIPAL_FIELDS = ['kind', 'id', 'name', 'via', 'tokenId'];
+const CLIENT_FIELDS = ['address', 'userAgent'];
 const NESTED_FIELDS: Readonly<Record<string, readonly string[]>> = {
-  principal: ['kind', 'id', 'name', 'via', 'tokenId'],
-  client: ['address', 'userAgent'],
+  principal: PRINCIPAL_FIELDS,
+  client: CLIENT_FIELDS,
   change: ['before', 'after'],
 };
+const LINE_FIELDS = { entry: ENTRY_FIELDS, principal: PRINCIPAL_FIELDS, client: CLIENT_FIELDS };
 
 function limitRecord(entry: AuditEntry, stamp: Stamp, limits: FieldLimits): AccessRecord {
   const kept = ENTRY_FIELDS.map((field): [string, unknown] => [field, limitEntryField(field, entry, limits)]);
@@ -107,7 +113,14 @@ function limitVerdict(verdict: NonNullable<AuditEntry['verdict']>, limits: Field
  * so a line is safe to print, one line for every tool, and its bytes are its only reading (threats A-02, A-28).
  */
 export function printJson(value: unknown): string {
-  return JSON.stringify(value).replace(
+  return escapeAll(JSON.stringify(value));
+}
+
+const NOT_PRINTABLE = /[^\x20-\x7e]/;
+
+function escapeAll(json: string): string {
+  if (!NOT_PRINTABLE.test(json)) return json;
+  return json.replace(
     /[^\x20-\x7e]/g,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );

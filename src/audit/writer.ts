@@ -3,6 +3,7 @@ import { type Clock, type Logger, MiB, newId, type Random, StartError } from '..
 import { Appender } from './appender.ts';
 import { makeDirectory } from './disk.ts';
 import { AuditUnavailable } from './faults.ts';
+import { createGathering, type Gathering } from './gathering.ts';
 import { takeLock } from './lock.ts';
 import { createNotes, type Notes } from './notes.ts';
 import { awaitDurable, createWaitingQueue, type Waiting } from './queue.ts';
@@ -50,6 +51,8 @@ export interface AuditWriter extends Audit {
 }
 
 const BATCH_RECORDS_MAX = 1024;
+/** What waits for the disk gathers so many milliseconds before: less than the disk takes. */
+const GATHER_MS: Readonly<Record<Durability, number>> = { disk: 1, os: 0 };
 /** So many records of administrators use the reserve before there is room again. */
 const RESERVED_MAX = 1000;
 
@@ -97,6 +100,7 @@ class Writer {
   readonly #appender: Appender;
   readonly #time: RecordTime;
   readonly #queue = createWaitingQueue();
+  readonly #gathering: Gathering;
   readonly #notes: Notes;
   readonly #waitingMax: number;
   readonly #reserve: Reserve;
@@ -115,6 +119,7 @@ class Writer {
       parts.clock,
     );
     this.#waitingMax = options.waitingMax ?? 20_000;
+    this.#gathering = createGathering(GATHER_MS[options.durability], () => this.#queue.length);
     this.#appender = new Appender(options, start, { ...parts, series, onRested: () => this.#start() });
     const limits = {
       notesPerSecond: options.notesPerSecond ?? 100,
@@ -221,6 +226,7 @@ class Writer {
       this.#system('clock.step', { note: `the wall clock moved by ${Math.round(stepMs)} ms` });
     }
     this.#queue.push(waiting);
+    this.#gathering.came();
     this.#start();
   }
 
@@ -238,14 +244,14 @@ class Writer {
   #start(): void {
     if (this.#isDraining) return;
     this.#isDraining = true;
-    // After the current turn, so that all records of it share the first write.
-    this.#drained = Promise.resolve().then(() => this.#drain());
+    this.#drained = this.#drain();
   }
 
   /** One write in flight; everything that waits goes into the next one. */
   async #drain(): Promise<void> {
     try {
       while (this.#hasWork()) {
+        await this.#gathering.wait();
         await this.#appender.settle();
         await this.#write(this.#queue.take(BATCH_RECORDS_MAX));
       }
@@ -266,6 +272,7 @@ class Writer {
     if (batch.length === 0) return;
     try {
       const lines = await this.#appender.append(batch);
+      this.#gathering.wrote(batch.length);
       for (const [index, line] of lines.entries()) batch[index]?.onDurable?.(line.record);
     } catch (error) {
       for (const each of batch) each.onFailed?.(error);

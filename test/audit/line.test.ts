@@ -62,6 +62,33 @@ const anyEntry: fc.Arbitrary<AuditEntry> = fc.record(
 );
 
 describe('a line of the access log', () => {
+  it('is the same line whether nothing had to be cut or something else had', () => {
+    const short = fc.string({ unit: 'binary', maxLength: 40 });
+    const reason = fc.record({ policy: short, rule: short, findings: fc.array(short, { maxLength: 3 }) });
+    const entries = fc.record(
+      {
+        requestId: short,
+        action: short,
+        principal: fc.record({ kind: short, id: short, name: short, via: fc.constant('token' as const) }),
+        client: fc.record({ address: short, userAgent: short }, { requiredKeys: ['address'] }),
+        verdict: fc.record({ outcome: short, reasons: fc.array(reason, { maxLength: 3 }) }),
+        digest: short,
+        isTransfer: fc.boolean(),
+      },
+      { requiredKeys: ['requestId', 'action'] },
+    );
+    fc.assert(
+      fc.property(entries, (given) => {
+        const whole = encodeLine({ ...entry(), ...given }, stamp);
+        const cut = encodeLine({ ...entry(), ...given, note: 'n'.repeat(3000) }, stamp);
+        const { note, ...rest } = cut.record;
+        assert.equal(note?.includes('[cut: 3000 characters'), true);
+        assert.deepEqual(whole.record, rest);
+        assert.equal(cut.text.startsWith(whole.text.slice(0, -1)), true);
+      }),
+    );
+  });
+
   it('A-04: holds no credential, wherever a caller put one', () => {
     const robot = `dgr_${'a1B2'.repeat(12)}x`;
     const refresh = `dgf_${'a2b3'.repeat(6)}ab_${'c4D5'.repeat(12)}y`;
@@ -75,6 +102,10 @@ describe('a line of the access log', () => {
       stamp,
     );
     for (const secret of secrets) assert.ok(!text.includes(secret), secret);
+    for (const note of [robot, refresh, access, `Basic ${basic}`]) {
+      const line = encodeLine({ ...entry(), note }, stamp).text;
+      assert.ok(!secrets.some((secret) => line.includes(secret)), note);
+    }
     const harmless = 'Basic hardening; bearer of news; eyJ; dgr_short; Basic auth is off';
     assert.equal(encodeLine({ ...entry(), note: harmless }, stamp).record.note, harmless);
   });
