@@ -2,8 +2,8 @@
 // Plain JavaScript that any Node from 20 on can run: it finds the Node that dockgate is pinned to and starts the
 // program in it. TypeScript is read by that Node as it is.
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { existsSync, lstatSync, mkdirSync } from 'node:fs';
+import module, { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -30,6 +30,27 @@ function findPinnedNode() {
   }
 }
 
+/**
+ * Keeps what was compiled for the next start, which then takes half the time: beside the packages, since whoever may write
+ * there could change them as well, and for its owner alone.
+ */
+function keepCompiled() {
+  const packages = fileURLToPath(new URL('../node_modules', import.meta.url));
+  if (process.env.NODE_COMPILE_CACHE !== undefined || !existsSync(packages)) return;
+  const directory = join(packages, '.cache', 'dockgate');
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    const found = lstatSync(directory);
+    if (!found.isDirectory() || found.uid !== process.getuid?.() || (found.mode & 0o022) !== 0) return;
+  } catch {
+    // Installed by somebody else: nothing is kept.
+    return;
+  }
+  // For the processes that this one starts.
+  process.env.NODE_COMPILE_CACHE = directory;
+  module.enableCompileCache?.(directory);
+}
+
 function startIn(node) {
   const child = spawn(node, [fileURLToPath(main), ...process.argv.slice(2)], { stdio: 'inherit' });
   // The child decides how to end; the terminal's own signals reach it anyway.
@@ -50,6 +71,7 @@ function startIn(node) {
   });
 }
 
+keepCompiled();
 if (Number.parseInt(process.versions.node, 10) >= MAJOR_MIN) {
   await import(main.href);
 } else {

@@ -981,6 +981,13 @@ export const GUARDS: readonly Guard[] = [
     tests: ['test/gateway/tag-memory.test.ts'],
   },
   {
+    guard: 'compiled code that others may write is not run',
+    file: 'bin/dockgate.js',
+    replace: '(found.mode & 0o022) !== 0',
+    with: 'false',
+    tests: ['test/bin/launcher.test.ts'],
+  },
+  {
     guard: 'a session ends with the list of revoked certificates that it was judged by',
     file: 'src/tls/tickets.ts',
     replace: 'ticketKey(secret, bound, period)',

@@ -28,7 +28,15 @@ export type ChildMessage =
 
 /** In a child: the start message, once. */
 export function startMessage(): Promise<StartMessage> {
-  return new Promise((resolve) => process.once('message', (message) => resolve(message as StartMessage)));
+  return new Promise((resolve) => {
+    const listen = (message: StartMessage | StopMessage): void => {
+      // One that is not needed after all hears of its end alone.
+      if (message.kind !== 'start') return;
+      process.off('message', listen);
+      resolve(message);
+    };
+    process.on('message', listen);
+  });
 }
 
 /** In a child: calls `handler` when the primary asks it to end. */

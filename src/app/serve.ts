@@ -34,17 +34,19 @@ export async function serve(options: ConfigOptions, environment: Environment): P
   refuseDangers(environment, parts.logger);
 
   let firstAdmin: FirstAdmin | undefined;
+  // Workers load their program meanwhile, and begin when there is a house that makes keys and tables.
+  const housed = Promise.withResolvers<void>();
   const house = superviseHouse({ kind: 'start', config, version, name: 'house' }, parts, (ready) => {
     firstAdmin = ready.firstAdmin;
+    housed.resolve();
   });
   const workers = Array.from({ length: config.workers }, (_, index) =>
-    superviseWorker({ kind: 'start', config, version, name: `w${index}` }, parts),
+    superviseWorker({ kind: 'start', config, version, name: `w${index}` }, parts, housed.promise),
   );
   const stop = () => stopAll([house, ...workers], config.limits.drainMsMax);
   stopOnSignals(stop, parts.logger);
   try {
-    await house.start();
-    await Promise.all(workers.map((worker) => worker.start()));
+    await Promise.all([house, ...workers].map((one) => one.start()));
   } catch (error) {
     await stop();
     throw error;
@@ -77,14 +79,14 @@ function superviseHouse(
   return supervise({ name: start.name, spawn }, parts);
 }
 
-function superviseWorker(start: StartMessage, parts: Parts): Supervised {
+function superviseWorker(start: StartMessage, parts: Parts, housed: Promise<void>): Supervised {
   const exec = programOf('worker-process');
   cluster.setupPrimary({ exec, serialization: 'advanced', execArgv: NODE_ARGUMENTS });
   const spawn = () => {
     const worker = cluster.fork();
     // Said again by its process, where it is heard.
     worker.on('error', () => {});
-    return { child: worker.process, ready: readyOf(worker.process, start).then(() => {}) };
+    return { child: worker.process, ready: readyOf(worker.process, start, housed).then(() => {}) };
   };
   return supervise({ name: start.name, spawn }, parts);
 }
@@ -95,10 +97,11 @@ function programOf(name: string): string {
   return fileURLToPath(new URL(`./${name}.${extension}`, import.meta.url));
 }
 
-/** Sends the start message and waits for its answer. */
+/** Sends the start message, `after` which the child may begin, and waits for its answer. */
 function readyOf(
   child: ChildProcess,
   start: StartMessage,
+  after: Promise<void> = Promise.resolve(),
 ): Promise<ChildMessage & { readonly kind: 'ready' }> {
   return new Promise((resolve, reject) => {
     // It could not be started, or ended before it heard its first message.
@@ -113,7 +116,8 @@ function readyOf(
       if (message.kind === 'ready') resolve(message);
       else if (message.kind === 'failed') reject(new StartError(message.message));
     });
-    child.send(start);
+    // One that has ended meanwhile has said so above.
+    after.then(() => child.connected && child.send(start, () => {})).catch(reject);
   });
 }
 

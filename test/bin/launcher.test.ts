@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { chmodSync, cpSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, lstatSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -50,6 +50,18 @@ describe('the launcher', () => {
     assert.deepEqual(JSON.parse(out), ['serve', '--port', '1', 'a b', '--']);
     assert.match(err, /^pinned/);
     assert.equal(code, 2);
+  });
+
+  it('keeps what was compiled beside the packages, for its owner alone', async () => {
+    pin();
+    program('const kept: string = process.env.NODE_COMPILE_CACHE ?? "none"; console.log(kept);');
+    const cache = join(root, 'node_modules', '.cache', 'dockgate');
+    for (const options of [[], old]) assert.equal((await start(options).end).out, `${cache}\n`);
+    assert.equal(lstatSync(cache).mode & 0o777, 0o700);
+    assert.ok(readdirSync(cache).length > 0);
+    // Whoever can write there could give us other code.
+    chmodSync(cache, 0o777);
+    for (const options of [[], old]) assert.equal((await start(options).end).out, 'none\n');
   });
 
   it('runs the program itself in a Node that is new enough', async () => {
