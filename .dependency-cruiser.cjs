@@ -19,6 +19,7 @@ const rooms = {
   upstream: ['base', 'oci', 'content'],
   scanners: ['base', 'oci', 'policy', 'verdicts'],
   trust: ['base', 'oci', 'policy'],
+  feeds: ['base', 'policy', 'verdicts'],
   store: ['base', 'oci', ...decisions, ...services],
   cluster: ['base', 'oci', ...decisions, 'auth', 'verdicts'],
   outlets: ['base', 'audit'],

@@ -204,6 +204,11 @@ export const findingShape = z.object({
   package: z.string().optional(),
   installedVersion: z.string().optional(),
   fixedVersion: z.string().optional(),
+  cvss: z.number().optional(),
+  epss: z.number().optional().meta({ description: 'Probability of exploitation within 30 days, 0 to 1' }),
+  epssPercentile: z.number().optional(),
+  exploitedSince: instant.optional().meta({ description: 'When CISA put it into its catalog (KEV)' }),
+  dueAt: instant.optional().meta({ description: 'When the due date of the catalog is over' }),
 });
 export const reasonShape = z.object({
   rule: z.string(),
@@ -497,6 +502,21 @@ export const meShape = z.object({
   name: z.string(),
   via: z.string(),
   warnings: z.array(z.string()).meta({ description: 'What ends soon' }),
+});
+
+export const feedsShape = z.object({
+  feeds: z.array(
+    z.object({
+      name: z.string(),
+      source: z.string().optional(),
+      entries: z.number().optional(),
+      revision: z.string().optional().meta({ description: 'SHA-256 of the document' }),
+      madeAt: instant.optional().meta({ description: 'Of when it says it is' }),
+      asOf: instant.optional().meta({ description: 'Its age counts from then' }),
+      triedAt: instant.optional(),
+      problem: z.string().optional().meta({ description: 'Why the last look brought nothing' }),
+    }),
+  ),
 });
 
 /** A policy file as a value. What is in it is said by policy/, whose words for what is wrong are used. */

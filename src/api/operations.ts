@@ -1,6 +1,7 @@
 import type { Operation } from './operation.ts';
 import { accessOperations } from './operations/access.ts';
 import { exceptionOperations } from './operations/exceptions.ts';
+import { feedOperations } from './operations/feeds.ts';
 import { imageOperations } from './operations/images.ts';
 import { importOperations } from './operations/imports.ts';
 import { oversightOperations } from './operations/oversight.ts';
@@ -30,6 +31,7 @@ export function allOperations(version: string): readonly Operation[] {
     ...importOperations,
     ...registryOperations,
     ...policyOperations,
+    ...feedOperations,
     ...exceptionOperations,
     ...recordOperations(),
     ...oversightOperations(version),

@@ -51,6 +51,7 @@ export interface ApiParts {
   readonly signers: readonly string[];
   readonly records: RecordIndexReads;
   readonly log: LogKeeper;
+  readonly feeds: FeedRefresh;
   readonly audit: Audit;
   readonly registries: Registries;
   readonly imports: Imports;
@@ -84,6 +85,12 @@ export interface LogKeeper {
   state(): Promise<LogState>;
   /** Empties the search index, which is then filled anew from the log; `state` says how far it is. */
   reindex(): Promise<void>;
+}
+
+/** Port: loads the lists that rules look into, in the housekeeping process. */
+export interface FeedRefresh {
+  /** Resolves when each of them was looked at; what went wrong is kept beside it. */
+  refreshAll(): Promise<void>;
 }
 
 /** Port: what the API asks of the registries behind the gateway. */

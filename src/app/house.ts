@@ -1,5 +1,5 @@
 import { rmSync } from 'node:fs';
-import type { LogKeeper } from '../api/index.ts';
+import type { FeedRefresh, LogKeeper } from '../api/index.ts';
 import {
   type AuditWriter,
   loadOrCreateLogKey,
@@ -37,6 +37,7 @@ import { createTrafficCounts, type TrafficCounts, UNLIMITED_TRAFFIC } from '../t
 import { createScanRunner, type ScanRequests, type ScanRunner } from '../verdicts/index.ts';
 import { attemptOptions } from './attempt-options.ts';
 import { ensureFirstAdmin, type FirstAdmin, forgetPasswordOnChange } from './first-admin.ts';
+import { keepFeeds, openFeeds } from './keep-feeds.ts';
 import { keepHouse } from './keep-house.ts';
 import { keepReserve } from './keep-reserve.ts';
 import { listPulled } from './list-pulled.ts';
@@ -145,9 +146,10 @@ export async function openHouse(
   const attempts = createAttempts(attemptOptions(config), base);
   const traffic = createTrafficCounts(base);
   const hub = createMetricsHub(base.clock);
+  const feeds = openFeeds(config, { ...base, store });
   const server = await serveRpc(
     { socketPath: paths.houseSocket, isWhole: line.isWhole },
-    rpcParts(store, { scans: runner.runner.requests, attempts, traffic, hub, log }),
+    rpcParts(store, { scans: runner.runner.requests, attempts, traffic, hub, log, feeds }),
     base,
   );
   closing.defer(() => server.close());
@@ -181,6 +183,7 @@ export async function openHouse(
       manifests: store.manifests,
       records: store.recordIndex,
       log,
+      feeds,
       attempts,
       scans: runner.runner.requests,
       memory: memory?.verdicts,
@@ -213,6 +216,8 @@ export async function openHouse(
     });
     const housework = keepHouse({ config, paths }, { ...base, store, content });
     closing.defer(() => housework.stop());
+    const loading = keepFeeds(config, feeds, { ...base, store, metrics });
+    closing.defer(() => loading.stop());
     const accountParts = { ...base, accounts: store.accounts, changes };
     closing.defer(await forgetPasswordOnChange(paths.adminPassword, accountParts));
   }
@@ -324,9 +329,10 @@ function rpcParts(
     readonly traffic: TrafficCounts;
     readonly hub: MetricsHub;
     readonly log: LogKeeper;
+    readonly feeds: FeedRefresh;
   },
 ): RpcParts {
-  const { scans, attempts, traffic, hub, log } = parts;
+  const { scans, attempts, traffic, hub, log, feeds } = parts;
   return {
     accounts: store.accounts,
     links: store.links,
@@ -335,6 +341,7 @@ function rpcParts(
     attempts,
     traffic,
     log,
+    feeds: { refreshAll: feeds.refreshAll },
     metrics: { report: hub.report },
   };
 }

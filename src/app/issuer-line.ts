@@ -11,11 +11,13 @@ export interface IssuerLineOptions {
   /** Certificates (PEM) that are trusted in place of the system's. */
   readonly caFile?: string | undefined;
   readonly allowsPrivate: boolean;
+  /** Of an answer; 1 MiB unless told. */
+  readonly bytesMax?: number;
 }
 
 /** The way to an issuer of tokens. */
 export interface IssuerLine {
-  /** Takes answers of at most 1 MiB, connects within 5 seconds. */
+  /** Bounds answers, connects within 5 seconds. */
   readonly dispatcher: Dispatcher;
   readonly timeMsMax: number;
   /** @throws {Error} not https, or an address inside our networks where none was meant. */
@@ -27,13 +29,17 @@ export interface IssuerLine {
  *
  * @see threats C-11, P-23
  */
-export function createIssuerLine({ caFile, allowsPrivate }: IssuerLineOptions): IssuerLine {
+export function createIssuerLine({
+  caFile,
+  allowsPrivate,
+  bytesMax = BYTES_MAX,
+}: IssuerLineOptions): IssuerLine {
   const ca = caFile === undefined ? {} : { ca: readFileSync(caFile, 'utf8') };
   const lookup = allowsPrivate ? {} : { lookup: publicLookup() };
   return {
     dispatcher: new Agent({
       connect: { ...ca, ...lookup, timeout: TIME_MS_MAX },
-      maxResponseSize: BYTES_MAX,
+      maxResponseSize: bytesMax,
       pipelining: 0,
     }),
     timeMsMax: TIME_MS_MAX,

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type ApiParts, createApi, type LogKeeper } from '../api/index.ts';
+import { type ApiParts, createApi, type FeedRefresh, type LogKeeper } from '../api/index.ts';
 import type { AuditWriter, RecordIndexReads } from '../audit/index.ts';
 import {
   type AccountReads,
@@ -67,6 +67,7 @@ export interface SurfaceParts {
   readonly manifests: ManifestReads;
   readonly records: RecordIndexReads;
   readonly log: LogKeeper;
+  readonly feeds: FeedRefresh;
   readonly attempts: Attempts;
   readonly scans: ScanRequests;
   readonly memory: VerdictMemory | undefined;

@@ -1,4 +1,4 @@
-import type { LogKeeper } from '../api/index.ts';
+import type { FeedRefresh, LogKeeper } from '../api/index.ts';
 import { openAuditWriter } from '../audit/index.ts';
 import type { AccountWrites } from '../auth/index.ts';
 import { isErrorWithCode, StartError, systemClock, systemRandom } from '../base/index.ts';
@@ -29,6 +29,8 @@ import { createSurfaces } from './surfaces.ts';
 import { trafficOptions } from './traffic-options.ts';
 
 const REPORT_EVERY_MS = 5000;
+/** For feeds to be loaded anew. */
+const FEEDS_MS_MAX = 120_000;
 /** What this process counted decides until the common count is there. */
 const TRAFFIC_MS_MAX = 1000;
 const CERTIFIED_SESSION_SECONDS = 300;
@@ -92,6 +94,7 @@ await runChild(async ({ config, version, name }, closing) => {
       manifests: { ...reads.manifests, manifestsNaming: links.manifestsNaming },
       records: reads.recordIndex,
       log: remotePart<LogKeeper>(rpc, 'log'),
+      feeds: remotePart<FeedRefresh>(rpc, 'feeds', { timeoutMs: FEEDS_MS_MAX }),
       memory: memory?.verdicts,
       sessionKey: await readSharedKey(paths.sessionKey),
       secretsKey: await readSharedKey(paths.secretsKey),

@@ -4,6 +4,7 @@ import type * as z from 'zod';
 import { type AddressRange, DAY_MS, parseAddressRange, SECOND_MS, StartError } from '../base/index.ts';
 import { type Policy, parsePolicyDocument, unknownSigners } from '../policy/index.ts';
 import { type DatabaseConfig, databaseProblems, toDatabase } from './database.ts';
+import { type FeedsConfig, toFeeds } from './feeds.ts';
 import { readConfigFile } from './files.ts';
 import { type ConfigOptions, type Environment, layEnvironment, layOptions } from './layers.ts';
 import { type LdapConfig, ldapProblems, toLdap } from './ldap.ts';
@@ -59,6 +60,7 @@ export interface Config
     readonly witnesses: readonly WitnessConfig[];
   };
   readonly scanners: ScannersConfig;
+  readonly feeds: FeedsConfig;
   readonly trust: TrustConfig;
   readonly limits: LimitsConfig;
   readonly proxies: ProxiesConfig;
@@ -267,6 +269,7 @@ async function toConfig(
       ),
     },
     scanners: await toScanners(settings.scanners, secrets, directory),
+    feeds: toFeeds(settings.feeds, directory),
     trust: await toTrust(settings.trust, directory, secrets.where),
     limits: toLimits(settings.limits),
     proxies: toProxies(settings.proxies),

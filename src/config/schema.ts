@@ -33,6 +33,12 @@ const isAttribute = (value: string) => /^[A-Za-z][A-Za-z0-9-]{0,63}$/.test(value
 const fileOf = (key: string) =>
   optionalSetting({ doc: `A file that holds \`${key}\`; one of the two.`, ...path });
 
+const feedSource = text(
+  'a path, or https://host[:port]/path without password',
+  (value) =>
+    isServerUrl(value, ['https:']) || (value !== '' && !value.includes('\0') && !/^[a-z]+:\/\//i.test(value)),
+);
+
 const trustName = {
   doc: 'What policies call it.',
   ...text('a-z 0-9 . _ -, at most 63', (value) => /^[a-z0-9][a-z0-9._-]{0,62}$/.test(value)),
@@ -752,6 +758,30 @@ export const schema = section('', {
     grype: section('Grype, run for each image.', programKeys('grype')),
     trivy: section('Trivy, run for each image.', programKeys('trivy')),
     adapters: list("Scanners behind Harbor's pluggable scanner API.", adapter),
+  }),
+  feeds: section('Lists that the rules `epss`, `epssPercentile` and `exploited` look into.', {
+    epss: optionalSetting({
+      doc: "FIRST's EPSS scores, such as `https://epss.empiricalsecurity.com/epss_scores-current.csv.gz`. Without them, rules that ask for them refuse what has vulnerabilities.",
+      ...feedSource,
+    }),
+    kev: optionalSetting({
+      doc: "CISA's catalog, such as `https://www.cisa.gov/sites/default/files/feeds/known_exploited_vulnerabilities.json`; as `epss`.",
+      ...feedSource,
+    }),
+    every: setting({
+      doc: 'How often to look for a new one.',
+      ...duration(MINUTE_MS, 7 * DAY_MS),
+      default: '6h',
+    }),
+    caFile: optionalSetting({
+      doc: "Certificates (PEM) that are trusted for them in place of the system's.",
+      ...path,
+    }),
+    privateAddresses: setting({
+      doc: 'They may come from addresses inside your networks.',
+      ...flag(),
+      default: false,
+    }),
   }),
   trust: section('Whose signatures count. Policies ask for them by name.', {
     keys: list('Public keys of signers.', trustedKey),

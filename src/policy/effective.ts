@@ -1,5 +1,6 @@
 import { matchesPattern, parsePattern, type Repository } from '../oci/index.ts';
-import type { Policy, Waiver } from './types.ts';
+import { feedsOfAll } from './feed-rules.ts';
+import type { Feeds, Policy, Waiver } from './types.ts';
 
 /** What decides about the digests of one repository. Two repositories with equal text share their verdicts. */
 export interface Effective {
@@ -11,12 +12,14 @@ export interface Effective {
   readonly wantsPackages?: true;
   /** Set when a rule asks who signed: that is looked up in the repository, and remembered for it alone. */
   readonly wantsVouchers?: true;
+  /** Set when a rule asks for feeds: those that it asks for, as far as they are loaded. */
+  readonly feeds?: Feeds;
   /** Set when a rule asks for what differs between repositories, such as tags: then none shares these verdicts. */
   readonly only?: Repository;
 }
 
 /** Raised whenever `judge` comes to other verdicts from equal input, so that no kept verdict outlives its logic. */
-const JUDGE_VERSION = 4;
+const JUDGE_VERSION = 5;
 
 /**
  * Selects what applies to a repository. A policy in mode `off` is as good as absent: where nothing else matches, the
@@ -26,6 +29,7 @@ export function effectivePolicies(
   policies: readonly Policy[],
   waivers: readonly Waiver[],
   repository: Repository,
+  feeds: Feeds = {},
 ): Effective {
   const matching = policies
     .filter((policy) => policy.mode !== 'off' && isCovered(policy.match.join(','), repository, true))
@@ -39,6 +43,7 @@ export function effectivePolicies(
     ...(matching.some(({ rules }) => rules.signatures ?? rules.attestations)
       ? { wantsVouchers: true as const }
       : {}),
+    ...feedsWanted(matching, feeds),
     waivers: waivers
       .filter((waiver) => mayHoldIn(waiver, repository))
       .toSorted((left, right) => compareText(left.id, right.id)),
@@ -60,8 +65,15 @@ export function canonicalText(effective: Effective): string {
     isApproved: waiver.approvedBy !== undefined,
     endsAtMs: waiver.endsAtMs,
   }));
-  const { policies, only } = effective;
-  return JSON.stringify(sortMembers({ version: JUDGE_VERSION, policies, waivers, only }));
+  const { policies, only, feeds } = effective;
+  return JSON.stringify(sortMembers({ version: JUDGE_VERSION, policies, waivers, only, feeds }));
+}
+
+/** A feed that says something else makes another text: what was judged by the one before is not asked for any more. */
+function feedsWanted(policies: readonly Policy[], feeds: Feeds): Pick<Effective, 'feeds'> {
+  const wanted = feedsOfAll(policies);
+  if (wanted.length === 0) return {};
+  return { feeds: Object.fromEntries(wanted.flatMap((name) => (feeds[name] ? [[name, feeds[name]]] : []))) };
 }
 
 /** A waiver that names neither digest nor pattern covers nothing: an exception is never wider than it says. */

@@ -1,5 +1,6 @@
+import { judgeFeeds } from './feed-rules.ts';
 import { isAtLeast, waivedUntilMs, worstFirst } from './findings.ts';
-import { type Case, CONTENT, NEVER_MS, type Opinion } from './opinion.ts';
+import { type Case, CONTENT, merge, NEVER_MS, type Opinion } from './opinion.ts';
 import type { Finding, RuleName, Rules, VulnerabilityRule } from './types.ts';
 
 /** From when on a finding counts for a rule; NEVER_MS: it does not. */
@@ -17,9 +18,10 @@ export function judgeSecrets(rule: Rules['secrets'], one: Case): Opinion {
 
 export function judgeVulnerabilities(rule: Rules['vulnerabilities'], one: Case): Opinion {
   if (!rule) return CONTENT;
-  return judgeFindings('vulnerabilities', one, (finding) =>
+  const found = judgeFindings('vulnerabilities', one, (finding) =>
     finding.kind === 'vulnerability' ? countsFromMs(rule, finding) : NEVER_MS,
   );
+  return merge([found, judgeFeeds(rule, one)]);
 }
 
 export function judgeMisconfiguration(rule: Rules['misconfiguration'], one: Case): Opinion {
@@ -36,14 +38,23 @@ function everyOf(kind: Finding['kind']): CountsFrom {
   return (finding) => (finding.kind === kind ? AT_ONCE_MS : NEVER_MS);
 }
 
-/** What is exploited already has no grace and needs no fix to count. */
 function countsFromMs(rule: VulnerabilityRule, finding: Finding): number {
-  if (rule.exploited && finding.isExploited) return AT_ONCE_MS;
+  return Math.min(exploitedFromMs(rule, finding), badFromMs(rule, finding));
+}
+
+/** What is exploited already has no grace and needs no fix to count. Without a due date none is waited for. */
+function exploitedFromMs(rule: VulnerabilityRule, finding: Finding): number {
+  if (!rule.exploited || !finding.isExploited) return NEVER_MS;
+  return rule.exploited === 'past-due' ? (finding.dueAtMs ?? AT_ONCE_MS) : AT_ONCE_MS;
+}
+
+function badFromMs(rule: VulnerabilityRule, finding: Finding): number {
   if (rule.fixableOnly && finding.fixedVersion === undefined) return NEVER_MS;
   const isBad =
     (rule.block !== undefined && isAtLeast(finding.severity, rule.block)) ||
     (rule.cvss !== undefined && (finding.cvss ?? -1) >= rule.cvss) ||
-    (rule.epss !== undefined && (finding.epss ?? -1) >= rule.epss);
+    (rule.epss !== undefined && (finding.epss ?? -1) >= rule.epss) ||
+    (rule.epssPercentile !== undefined && (finding.epssPercentile ?? -1) >= rule.epssPercentile);
   if (!isBad) return NEVER_MS;
   if (rule.graceMs === undefined || finding.publishedAtMs === undefined) return AT_ONCE_MS;
   return Math.min(NEVER_MS, finding.publishedAtMs + rule.graceMs);

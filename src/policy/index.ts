@@ -4,6 +4,8 @@ export type { PolicyDocument, Problem } from './document.ts';
 export { parsePolicyDocument, printPolicyDocument } from './document.ts';
 export type { Effective } from './effective.ts';
 export { canonicalText, effectivePolicies } from './effective.ts';
+export type { FeedWord } from './feed-rules.ts';
+export { withFeedWords } from './feed-rules.ts';
 export { UNWAIVABLE_RULES } from './findings.ts';
 export { blockWithoutScanner, judge, judgeIndex, missingScanners, onlyWarns } from './judge.ts';
 export type { Excuse, VexResult } from './openvex.ts';
@@ -19,6 +21,9 @@ export type {
   AttestationRule,
   Attested,
   Facts,
+  FeedName,
+  FeedState,
+  Feeds,
   Finding,
   FindingKind,
   Package,
@@ -33,4 +38,4 @@ export type {
   VulnerabilityRule,
   Waiver,
 } from './types.ts';
-export { RULE_NAMES, SEVERITIES } from './types.ts';
+export { FEED_NAMES, RULE_NAMES, SEVERITIES } from './types.ts';

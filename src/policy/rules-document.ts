@@ -38,13 +38,22 @@ const vulnerabilities = exact({
   block: severity.optional(),
   cvss: numberFrom(0, 10).optional(),
   epss: numberFrom(0, 1).optional(),
-  exploited: block.optional(),
+  epssPercentile: numberFrom(0, 1).optional(),
+  exploited: z.enum(['block', 'past-due'], 'must be block or past-due, or be left out').optional(),
+  feedWithin: span.optional(),
   fixableOnly: z.boolean().default(false),
   grace: span.optional(),
-}).refine(
-  (rule) => rule.block !== undefined || rule.cvss !== undefined || rule.epss !== undefined || rule.exploited,
-  'needs at least one of block (a severity), cvss, epss, exploited',
-);
+})
+  .refine(
+    ({ fixableOnly, grace, feedWithin, ...counts }) =>
+      Object.values(counts).some((value) => value !== undefined),
+    'needs at least one of block (a severity), cvss, epss, epssPercentile, exploited',
+  )
+  .refine(
+    ({ feedWithin, epss, epssPercentile, exploited }) =>
+      feedWithin === undefined || [epss, epssPercentile, exploited].some((value) => value !== undefined),
+    'has feedWithin, but neither epss, epssPercentile nor exploited, which look into feeds',
+  );
 
 const attestation = exact({
   type: z.string().min(1).max(256),
@@ -113,8 +122,13 @@ export function toRules(given: z.output<typeof rulesShape>): Rules {
   });
 }
 
-function toVulnerabilityRule({ exploited, grace, ...rule }: z.output<typeof vulnerabilities>) {
-  return withoutAbsent({ ...rule, exploited: exploited && (true as const), graceMs: grace });
+function toVulnerabilityRule({ exploited, grace, feedWithin, ...rule }: z.output<typeof vulnerabilities>) {
+  return withoutAbsent({
+    ...rule,
+    exploited: exploited === 'block' ? (true as const) : exploited,
+    graceMs: grace,
+    feedWithinMs: feedWithin,
+  });
 }
 
 export function toPushRules(given: z.output<typeof pushShape>): PushRules {
@@ -141,11 +155,14 @@ export function printRules(rules: Rules): object {
   });
 }
 
-function printVulnerabilityRule({ exploited, graceMs, ...rule }: NonNullable<Rules['vulnerabilities']>) {
+function printVulnerabilityRule(given: NonNullable<Rules['vulnerabilities']>) {
+  const { exploited, graceMs, feedWithinMs, ...rule } = given;
+  const print = (ms: number | undefined) => (ms === undefined ? undefined : printDuration(ms));
   return withoutAbsent({
     ...rule,
-    exploited: exploited && 'block',
-    grace: graceMs === undefined ? undefined : printDuration(graceMs),
+    exploited: exploited === true ? 'block' : exploited,
+    grace: print(graceMs),
+    feedWithin: print(feedWithinMs),
   });
 }
 

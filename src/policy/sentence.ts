@@ -1,4 +1,5 @@
 import { type Digest, plainMessage, type Repository, shortDigest } from '../oci/index.ts';
+import { dayOf } from './opinion.ts';
 import type { Finding, Reason, Verdict } from './types.ts';
 
 export interface Sentence {
@@ -68,9 +69,13 @@ function findingsThatFit(findings: readonly Finding[], room: number): string {
   return '';
 }
 
-function nameFinding({ id, fixedVersion }: Finding): string {
-  const fixed = fixedVersion === undefined ? '' : ` (fixed in ${clip(plain(fixedVersion), 24)})`;
-  return `${clip(plain(id), 48)}${fixed}`;
+function nameFinding({ id, fixedVersion, epss, exploitedSinceMs }: Finding): string {
+  const more = [
+    ...(exploitedSinceMs === undefined ? [] : [`in KEV since ${dayOf(exploitedSinceMs)}`]),
+    ...(epss === undefined ? [] : [`EPSS ${epss.toFixed(2)}`]),
+    ...(fixedVersion === undefined ? [] : [`fixed in ${clip(plain(fixedVersion), 24)}`]),
+  ];
+  return `${clip(plain(id), 48)}${more.length === 0 ? '' : ` (${more.join(', ')})`}`;
 }
 
 function plain(text: string): string {

@@ -29,9 +29,30 @@ export interface Finding {
   readonly publishedAtMs?: number;
   /** EPSS: the probability, 0 to 1, that it is exploited within 30 days. */
   readonly epss?: number;
+  /** EPSS: the part, 0 to 1, of all vulnerabilities that are at most as probable. */
+  readonly epssPercentile?: number;
   /** Listed in CISA's catalog of known exploited vulnerabilities (KEV). */
   readonly isExploited?: true;
+  /** When it was put into the catalog. */
+  readonly exploitedSinceMs?: number;
+  /** When the catalog's due date is over. */
+  readonly dueAtMs?: number;
 }
+
+/** Lists about vulnerabilities that are loaded from elsewhere: FIRST's scores, CISA's catalog. */
+export const FEED_NAMES = ['epss', 'kev'] as const;
+export type FeedName = (typeof FEED_NAMES)[number];
+
+/** What is loaded of a feed. */
+export interface FeedState {
+  /** Another one, another content. */
+  readonly revision: string;
+  /** The instant of which it is known to be true. */
+  readonly asOfMs: number;
+}
+
+/** Absent: nothing of it is loaded. */
+export type Feeds = { readonly [Name in FeedName]?: FeedState };
 
 /** One entry of an image's software bill of materials (SBOM). */
 export interface Package {
@@ -100,6 +121,8 @@ export interface Facts {
   /** The newest scan of each scanner. */
   readonly scans: readonly Scan[];
   readonly findings: readonly Finding[];
+  /** The feeds whose words the findings hold. Looked up only for policies that have a rule about them. */
+  readonly feeds?: Feeds;
 }
 
 /** In the order in which a person should hear of them. */
@@ -125,7 +148,7 @@ export const RULE_NAMES = [
 ] as const;
 export type RuleName = (typeof RULE_NAMES)[number];
 
-/** Which vulnerabilities count. Any one of `block`, `cvss`, `epss` and `exploited` is enough. */
+/** Which vulnerabilities count. Any one of `block`, `cvss`, `epss`, `epssPercentile` and `exploited` is enough. */
 export interface VulnerabilityRule {
   /** From this severity up. */
   readonly block?: Severity;
@@ -133,8 +156,12 @@ export interface VulnerabilityRule {
   readonly cvss?: number;
   /** From this EPSS probability up. */
   readonly epss?: number;
-  /** What is known to be exploited (KEV); counts at once, fixable or not. */
-  readonly exploited?: true;
+  /** From this EPSS percentile up, 0 to 1. */
+  readonly epssPercentile?: number;
+  /** What is known to be exploited (KEV); counts at once, or from its due date on, fixable or not. */
+  readonly exploited?: true | 'past-due';
+  /** How old the feeds behind `epss`, `epssPercentile` and `exploited` may be. */
+  readonly feedWithinMs?: number;
   /** Only those for which a fixed version exists. */
   readonly fixableOnly: boolean;
   /** How long after its publication a vulnerability does not count yet. One of unknown date counts at once. */

@@ -1,7 +1,8 @@
 import type { Digest, Repository } from '../oci/index.ts';
-import type { Facts, Finding, Scan, Waiver } from '../policy/index.ts';
+import { type Facts, type Finding, type Scan, type Waiver, withFeedWords } from '../policy/index.ts';
 import type { FactReads, PolicyVersion } from '../verdicts/index.ts';
 import { findExposed } from './exposure.ts';
+import { findFeedWords, listFeeds } from './feed-reads.ts';
 import { fromJsonText } from './json-text.ts';
 import { countScanned, listScannedBefore, listScannedByOther } from './rescans.ts';
 import { inChunks, optional } from './rows.ts';
@@ -13,6 +14,7 @@ export function createFactReads(sql: MainSql): FactReads {
   return {
     findFacts: (digest, repository, wants) =>
       snapshot(sql, (now) => findFacts(now, digest, { repository, wants })),
+    listFeeds: () => snapshot(sql, listFeeds),
     listSboms: (digest) => listSboms(sql, digest),
     listDenied: () => listDenied(sql),
     async listPolicies() {
@@ -33,7 +35,7 @@ async function findFacts(
   digest: Digest,
   asked: {
     readonly repository: Repository | undefined;
-    readonly wants: { readonly packages: boolean } | undefined;
+    readonly wants: Parameters<FactReads['findFacts']>[2];
   },
 ): Promise<Facts | undefined> {
   const seen = await sql.selectFrom('digests').selectAll().where('digest', '=', digest).executeTakeFirst();
@@ -56,8 +58,24 @@ async function findFacts(
     ...(await findShape(sql, digest)),
     ...(packages ? { packages } : {}),
     scans: await listScans(sql, digest),
-    findings: distinct([...own, ...(await findingsInItsBlobs(sql, digest))].map(toFinding)),
+    ...(await withFeeds(
+      sql,
+      distinct([...own, ...(await findingsInItsBlobs(sql, digest))].map(toFinding)),
+      wants?.feeds === true,
+    )),
   };
+}
+
+/** Of the generation that is in force in this snapshot, so that no score is missed while another takes its place. */
+async function withFeeds(
+  sql: MainSql,
+  findings: readonly Finding[],
+  isWanted: boolean,
+): Promise<Pick<Facts, 'findings' | 'feeds'>> {
+  if (!isWanted) return { findings };
+  const ids = findings.flatMap(({ kind, id }) => (kind === 'vulnerability' ? [id] : []));
+  const { feeds, words } = await findFeedWords(sql, [...new Set(ids)]);
+  return { findings: withFeedWords(findings, words), feeds };
 }
 
 async function findShape(sql: MainSql, digest: Digest): Promise<Partial<Facts>> {

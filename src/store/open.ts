@@ -3,11 +3,12 @@ import type { RecordIndexReads, RecordIndexWrites } from '../audit/index.ts';
 import type { AccountReads, AccountWrites } from '../auth/index.ts';
 import type { Change, Clock, Logger, Random } from '../base/index.ts';
 import type { Inventory, LinkReads, LinkWrites, Quotas } from '../content/index.ts';
-import type { FactReads, FactWrites, ManifestReads, ScanJobs } from '../verdicts/index.ts';
+import type { FactReads, FactWrites, FeedWrites, ManifestReads, ScanJobs } from '../verdicts/index.ts';
 import { createAccountReads } from './account-reads.ts';
 import { createAccountWrites } from './account-writes.ts';
 import { createFactReads } from './fact-reads.ts';
 import { type ConfigPolicyWrites, createFactWrites } from './fact-writes.ts';
+import { createFeedWrites } from './feed-writes.ts';
 import { createInventory } from './inventory.ts';
 import { createLinkReads, createManifestReads } from './link-reads.ts';
 import { createLinkWrites } from './link-writes.ts';
@@ -58,6 +59,7 @@ export interface StoreWrites extends StoreReads {
   readonly accounts: AccountReads & AccountWrites;
   readonly links: LinkReads & LinkWrites;
   readonly facts: FactReads & FactWrites & ConfigPolicyWrites;
+  readonly feeds: FeedWrites;
   readonly jobs: ScanJobs;
   readonly recordIndex: RecordIndexReads & RecordIndexWrites;
   /** Absent on SQLite, which one node has for itself. */
@@ -97,6 +99,7 @@ export async function openStoreWrites(options: StoreOptions, parts: StoreWritesP
       accounts: { ...reads.accounts, ...createAccountWrites({ ...parts, write }) },
       links: { ...reads.links, ...createLinkWrites(write, options.quotas ?? []) },
       facts: { ...reads.facts, ...createFactWrites(write, parts.clock) },
+      feeds: createFeedWrites(write),
       jobs: createScanJobs(writeScans),
       recordIndex: { ...reads.recordIndex, ...createRecordIndexWrites(writeIndex) },
       ...(replicas ? { replicas } : {}),

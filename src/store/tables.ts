@@ -4,7 +4,7 @@ import type { Account } from '../auth/index.ts';
 import type { Change } from '../base/index.ts';
 import type { BlobOwner } from '../content/index.ts';
 import type { Descriptor, Digest, ManifestKind, Repository, Tag } from '../oci/index.ts';
-import type { FindingKind, Package, Policy, RuleName, Severity } from '../policy/index.ts';
+import type { FeedName, FindingKind, Package, Policy, RuleName, Severity } from '../policy/index.ts';
 import type { Action, Allowance, Grant, GrantSubject } from '../roles/index.ts';
 import type { Sbom } from '../verdicts/index.ts';
 import type { JsonText } from './json-text.ts';
@@ -286,6 +286,42 @@ interface WaiversTable {
   ends_at_ms: number;
 }
 
+interface FeedsTable {
+  name: FeedName;
+  /** Of the rows that count. */
+  generation: number;
+  /** SHA-256 of the document. */
+  revision: string;
+  source: string;
+  etag: string | null;
+  last_modified: string | null;
+  made_at_ms: number;
+  as_of_ms: number;
+  entries: number;
+}
+
+/** The last look at each source, whatever came of it. */
+interface FeedTriesTable {
+  name: FeedName;
+  at_ms: number;
+  /** Null: all is well. */
+  problem: string | null;
+}
+
+interface EpssScoresTable {
+  generation: number;
+  cve: string;
+  score: number;
+  percentile: number;
+}
+
+interface KevEntriesTable {
+  generation: number;
+  cve: string;
+  added_at_ms: number;
+  due_at_ms: number | null;
+}
+
 /** The main tables: `dockgate.db`, or PostgreSQL. */
 export interface MainTables {
   accounts: AccountsTable;
@@ -315,6 +351,10 @@ export interface MainTables {
   policies: PoliciesTable;
   policy_versions: PolicyVersionsTable;
   waivers: WaiversTable;
+  feeds: FeedsTable;
+  feed_tries: FeedTriesTable;
+  epss_scores: EpssScoresTable;
+  kev_entries: KevEntriesTable;
 }
 
 interface JobsTable {

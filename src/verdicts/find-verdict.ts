@@ -13,7 +13,7 @@ import type { FactReads, ManifestReads, ScanRequests, VerdictMemory, Vouchers } 
 import { createRules, type RulesInForce } from './rules-in-force.ts';
 
 export interface FinderParts {
-  readonly facts: Pick<FactReads, 'findFacts' | 'listPolicies' | 'listWaivers'>;
+  readonly facts: Pick<FactReads, 'findFacts' | 'listFeeds' | 'listPolicies' | 'listWaivers'>;
   readonly manifests: ManifestReads;
   /** Shared with other processes and replicas; absent: this process remembers alone. */
   readonly memory?: VerdictMemory;
@@ -125,9 +125,10 @@ export function createFinder({ entriesMax }: { readonly entriesMax: number }, pa
   async function findFacts(
     repository: Repository,
     digest: Digest,
-    { only, wantsPackages, wantsVouchers }: Effective,
+    { only, wantsPackages, wantsVouchers, feeds }: Effective,
   ): ReturnType<FactReads['findFacts']> {
-    const facts = await parts.facts.findFacts(digest, only, { packages: wantsPackages === true });
+    const wants = { packages: wantsPackages === true, feeds: feeds !== undefined };
+    const facts = await parts.facts.findFacts(digest, only, wants);
     if (!facts || !wantsVouchers || !parts.vouchers) return facts;
     return { ...facts, ...(await parts.vouchers.findVouched(repository, digest)) };
   }

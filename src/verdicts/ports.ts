@@ -1,5 +1,15 @@
 import type { Descriptor, Digest, ManifestKind, Repository } from '../oci/index.ts';
-import type { Facts, Finding, Package, Policy, Scan, Verdict, Waiver } from '../policy/index.ts';
+import type {
+  Facts,
+  FeedName,
+  FeedState,
+  Finding,
+  Package,
+  Policy,
+  Scan,
+  Verdict,
+  Waiver,
+} from '../policy/index.ts';
 
 /** What one run of one scanner over one manifest says. */
 export interface ScanReport {
@@ -71,19 +81,62 @@ export interface DeniedDigest {
   readonly atMs: number;
 }
 
+/** A feed as it is kept, and what came of the last look at its source. */
+export interface KeptFeed {
+  readonly name: FeedName;
+  /** Absent: nothing of it was ever loaded. */
+  readonly content?: FeedContent;
+  /** Absent: nobody has looked yet. */
+  readonly tried?: { readonly atMs: number; readonly problem?: string };
+}
+
+export interface FeedContent extends FeedState {
+  /** The address or path it came from. */
+  readonly source: string;
+  readonly entries: number;
+  /** What it says of itself. */
+  readonly madeAtMs: number;
+  /** Of the answer that brought it, to be asked with again. */
+  readonly etag?: string;
+  readonly lastModified?: string;
+}
+
+export interface FeedEntries {
+  readonly epss: readonly { readonly cve: string; readonly score: number; readonly percentile: number }[];
+  readonly kev: readonly { readonly cve: string; readonly addedAtMs: number; readonly dueAtMs?: number }[];
+}
+
+/** Port, implemented by `store/`; used by the housekeeping process. */
+export interface FeedWrites {
+  /**
+   * Writes a feed in pieces and puts it in force as a whole; until then, and if a piece cannot be had, the one before
+   * stays in force.
+   */
+  replaceFeed<Name extends FeedName>(
+    name: Name,
+    content: Omit<FeedContent, 'entries'>,
+    pieces: Iterable<FeedEntries[Name]>,
+  ): Promise<void>;
+  /** The source still says the same. */
+  confirmFeed(name: FeedName, asOfMs: number): Promise<void>;
+  noteTry(name: FeedName, atMs: number, problem?: string): Promise<void>;
+}
+
 /** Port, implemented by `store/`. */
 export interface FactReads {
   /**
    * Includes findings that other manifests' scans made in blobs that this one names.
    *
    * @param repository for what differs between repositories (`supersededAtMs`); left out, it is absent.
-   * @param wants `packages`: what is inside, which is long; else left out.
+   * @param wants `packages`: what is inside, which is long; `feeds`: what they say of the findings; else left out.
    */
   findFacts(
     digest: Digest,
     repository?: Repository,
-    wants?: { readonly packages: boolean },
+    wants?: { readonly packages?: boolean; readonly feeds?: boolean },
   ): Promise<Facts | undefined>;
+  /** Every feed there could be. */
+  listFeeds(): Promise<readonly KeptFeed[]>;
   /** The bills of materials that are kept of a digest, newest first. */
   listSboms(digest: Digest): Promise<readonly SbomDocument[]>;
   /** All denied digests, in their order. */

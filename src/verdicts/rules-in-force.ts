@@ -4,6 +4,7 @@ import {
   canonicalText,
   type Effective,
   effectivePolicies,
+  type Feeds,
   type Policy,
   type Waiver,
 } from '../policy/index.ts';
@@ -18,22 +19,35 @@ export interface RulesInForce {
 
 const REPOSITORIES_MAX = 5000;
 
-/** Reads policies and waivers once and selects for each repository once, until they change. */
+/** Reads policies, waivers and what is loaded of feeds once and selects for each repository once, until they change. */
 export function createRules(parts: {
-  readonly facts: Pick<FactReads, 'listPolicies' | 'listWaivers'>;
+  readonly facts: Pick<FactReads, 'listFeeds' | 'listPolicies' | 'listWaivers'>;
   readonly changes: Changes;
   readonly clock: Clock;
   readonly hash: (text: string) => string;
 }): { inForce(repository: Repository): Promise<RulesInForce>; clear(): void } {
-  const all = createLiveCache<readonly [readonly Policy[], readonly Waiver[]]>({ entriesMax: 1 }, parts);
+  const all = createLiveCache<readonly [readonly Policy[], readonly Waiver[], Feeds]>(
+    { entriesMax: 1 },
+    parts,
+  );
   const selected = createLiveCache<RulesInForce>({ entriesMax: REPOSITORIES_MAX }, parts);
 
+  async function readFeeds(): Promise<Feeds> {
+    const kept = await parts.facts.listFeeds();
+    return Object.fromEntries(
+      kept.flatMap(({ name, content }) => {
+        if (!content) return [];
+        const { revision, asOfMs } = content;
+        return [[name, { revision, asOfMs }]];
+      }),
+    );
+  }
   const readAll = async () => ({
-    value: await Promise.all([parts.facts.listPolicies(), parts.facts.listWaivers()]),
+    value: await Promise.all([parts.facts.listPolicies(), parts.facts.listWaivers(), readFeeds()]),
   });
   async function select(repository: Repository) {
-    const [policies, waivers] = await all.get('all', readAll);
-    const effective = effectivePolicies(policies, waivers, repository);
+    const [policies, waivers, feeds] = await all.get('all', readAll);
+    const effective = effectivePolicies(policies, waivers, repository, feeds);
     return { value: { effective, policyHash: parts.hash(canonicalText(effective)) } };
   }
 

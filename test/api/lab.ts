@@ -191,6 +191,7 @@ export async function openApiLab(
         state: async () => ({ records: 0, indexed: 0, outlets: [] }),
         reindex: async () => {},
       },
+      feeds: { refreshAll: async () => {} },
       traffic: UNLIMITED_TRAFFIC,
       signers: ['release'],
       registries: {

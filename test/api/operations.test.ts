@@ -175,6 +175,8 @@ const EXAMPLES: readonly Example[] = [
     body: { policies: [POLICY] },
   },
   { id: 'policy.list', method: 'get', path: '/policies', status: 200 },
+  { id: 'policy.feeds', method: 'get', path: '/feeds', status: 200, role: 'admin' },
+  { id: 'policy.feeds.refresh', method: 'post', path: '/feeds/refresh', status: 200, role: 'admin' },
   {
     ...{ id: 'policy.history', method: 'get', path: '/policies/p/versions', status: 200, role: 'admin' },
   },

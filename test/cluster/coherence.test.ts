@@ -47,6 +47,7 @@ function createNode() {
         await nextTurn();
         return known;
       },
+      listFeeds: async () => [],
       listWaivers: async () => waivers,
     },
     report(digest: Digest, isBad: boolean) {

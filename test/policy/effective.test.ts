@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { canonicalText } from '../../src/policy/index.ts';
+import { canonicalText, type Feeds, type Policy } from '../../src/policy/index.ts';
 import {
   arbitraryPolicy,
   arbitraryWaiver,
@@ -50,6 +50,19 @@ describe('the effective policies of a repository', () => {
     ] as const) {
       assert.notEqual(canonicalText(effectiveOf(policies, waivers)), text);
     }
+  });
+
+  it('have another text when a feed that a rule asks for says something else, and only then', () => {
+    const asking = [policyOf({ vulnerabilities: { exploited: true, fixableOnly: false } })];
+    const textOf = (policies: readonly Policy[], feeds: Feeds) =>
+      canonicalText(effectiveOf(policies, [], repositoryOf('a'), feeds));
+    const kev = { revision: 'a', asOfMs: 1 };
+    const texts = [{}, { kev }, { kev: { ...kev, revision: 'b' } }, { kev: { ...kev, asOfMs: 2 } }].map(
+      (feeds) => textOf(asking, feeds),
+    );
+    assert.equal(new Set(texts).size, 4);
+    assert.equal(textOf(asking, { kev, epss: kev }), texts[1]);
+    assert.equal(textOf([policyOf(AGE)], { kev }), textOf([policyOf(AGE)], {}));
   });
 
   it('have the same text whoever granted a waiver and why', () => {

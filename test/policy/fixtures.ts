@@ -6,6 +6,7 @@ import {
   type Effective,
   effectivePolicies,
   type Facts,
+  type Feeds,
   type Finding,
   type Policy,
   type Rules,
@@ -78,8 +79,9 @@ export function effectiveOf(
   policies: readonly Policy[],
   waivers: readonly Waiver[] = [],
   repository = APP,
+  feeds: Feeds = {},
 ): Effective {
-  return effectivePolicies(policies, waivers, repository);
+  return effectivePolicies(policies, waivers, repository, feeds);
 }
 
 const days = (minDays: number, maxDays: number) =>
@@ -96,7 +98,9 @@ export const arbitraryFinding: fc.Arbitrary<Finding> = fc
       fixedVersion: fc.constant('2.0'),
       cvss: fc.constantFrom(2, 7.5, 9.8),
       epss: fc.constantFrom(0.05, 0.5),
+      epssPercentile: fc.constantFrom(0.3, 0.95),
       isExploited: fc.constant(true as const),
+      dueAtMs: days(-20, 20).map((age) => NOW_MS - age),
       publishedAtMs: days(-10, 40).map((age) => NOW_MS - age),
     }),
   })
@@ -109,6 +113,8 @@ const arbitraryScan: fc.Arbitrary<Scan> = fc
     status: fc.constantFrom('done', 'done', 'done', 'unscannable'),
   })
   .map(({ by, age, status }) => scanOf({ by, atMs: NOW_MS - age, status }));
+
+const arbitraryFeed = days(0, 20).map((age) => ({ revision: 'r', asOfMs: NOW_MS - age }));
 
 export const arbitraryFacts: fc.Arbitrary<Facts> = fc
   .record({
@@ -125,6 +131,7 @@ export const arbitraryFacts: fc.Arbitrary<Facts> = fc
       mediaTypes: fc.constant(['application/vnd.oci.image.manifest.v1+json']),
       artifactType: fc.constantFrom('a/b', 'c/d'),
       denied: fc.constant('worm'),
+      feeds: partial<Feeds>({ epss: arbitraryFeed, kev: arbitraryFeed }),
       packages: fc.constant([{ name: 'abc', version: '1', licenses: ['GPL-2.0-only'] }]),
       attested: fc.constant([{ by: 'release' }, { by: 'ci', predicateType: 'https://spdx.dev/Document' }]),
     }),
@@ -159,19 +166,30 @@ const shapeRules = {
   }).filter((rule) => Object.keys(rule).length > 0),
 };
 
+const FEED_RULES = ['epss', 'epssPercentile', 'exploited'];
+
 const arbitraryVulnerabilityRule: fc.Arbitrary<VulnerabilityRule> = fc
   .record(
     {
       block: severity,
       cvss: fc.integer({ min: 0, max: 10 }),
       epss: fc.constantFrom(0.1, 0.5),
-      exploited: fc.constant(true as const),
+      epssPercentile: fc.constantFrom(0.9, 0.99),
+      exploited: fc.constantFrom(true as const, 'past-due' as const),
       graceMs: days(1, 30),
       fixableOnly: fc.boolean(),
     },
     { requiredKeys: ['fixableOnly'], noNullPrototype: true },
   )
-  .filter((rule) => ['block', 'cvss', 'epss', 'exploited'].some((name) => name in rule));
+  .filter((rule) => ['block', 'cvss', ...FEED_RULES].some((name) => name in rule))
+  .chain((rule) =>
+    FEED_RULES.some((name) => name in rule)
+      ? fc.option(days(1, 15), { nil: undefined }).map((feedWithinMs) => ({
+          ...rule,
+          ...(feedWithinMs === undefined ? {} : { feedWithinMs }),
+        }))
+      : fc.constant(rule),
+  );
 
 const arbitraryRules: fc.Arbitrary<Rules> = partial<Required<Rules>>({
   scanned: fc.record({

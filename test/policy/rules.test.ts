@@ -35,6 +35,7 @@ const BUILT = {
 const provenance = (more: object = {}): Rules => ({
   attestations: [{ type: PROVENANCE, by: ['ci'], ...more }],
 });
+const FEEDS = { epss: { revision: 'e', asOfMs: NOW_MS }, kev: { revision: 'k', asOfMs: NOW_MS } };
 const low = findingOf({ severity: 'low', cvss: 8.1, epss: 0.4 });
 
 describe('rules about vulnerabilities', () => {
@@ -46,6 +47,33 @@ describe('rules about vulnerabilities', () => {
     ['leave out a lower EPSS probability', { epss: 0.41 }, low, false],
     ['count what is exploited', { exploited: true }, { ...low, isExploited: true }, true],
     ['leave out what is not exploited', { exploited: true }, low, false],
+    ['count from an EPSS percentile up', { epssPercentile: 0.9 }, { ...low, epssPercentile: 0.9 }, true],
+    ['leave out a lower EPSS percentile', { epssPercentile: 0.9 }, { ...low, epssPercentile: 0.89 }, false],
+    ['leave out what has no EPSS percentile', { epssPercentile: 0 }, low, false],
+    [
+      'count what is exploited from the end of its due date on',
+      { exploited: 'past-due' },
+      { ...low, isExploited: true, dueAtMs: NOW_MS },
+      true,
+    ],
+    [
+      'leave out what is exploited before that',
+      { exploited: 'past-due' },
+      { ...low, isExploited: true, dueAtMs: NOW_MS + 1 },
+      false,
+    ],
+    [
+      'wait for no due date where there is none',
+      { exploited: 'past-due' },
+      { ...low, isExploited: true },
+      true,
+    ],
+    [
+      'count by severity what is exploited and not yet due',
+      { block: 'low', exploited: 'past-due' },
+      { ...low, isExploited: true, dueAtMs: NOW_MS + 1 },
+      true,
+    ],
     ['count by severity beside a score', { block: 'low', cvss: 10 }, low, true],
     ['leave out what has no fix', { block: 'low', fixableOnly: true }, low, false],
     [
@@ -70,7 +98,7 @@ describe('rules about vulnerabilities', () => {
   ] as const) {
     it(title, () => {
       const rules: Rules = { vulnerabilities: { fixableOnly: false, ...rule } };
-      assert.equal(reasonsFor(rules, { findings: [finding] }).length > 0, isRefused);
+      assert.equal(reasonsFor(rules, { findings: [finding], feeds: FEEDS }).length > 0, isRefused);
     });
   }
 

@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { kevOf } from '../feeds/documents.ts';
 import { type Dockgate, startDockgate } from '../support/dockgate.ts';
 import { buildImage, buildIndex } from '../support/image.ts';
 import { createPusher, type Pusher } from '../support/pusher.ts';
+import { until } from '../support/until.ts';
 
 const PASSWORD = 'correct-horse-battery-9';
 const POLICY = `policies:
@@ -11,7 +15,12 @@ const POLICY = `policies:
     push:
       immutableTags: ["v*"]
       size: { layers: 2 }
+  - name: exploited
+    match: ["kev/**"]
+    rules: { vulnerabilities: { exploited: block } }
 `;
+/** A file that is put there later. */
+const CONFIG = 'feeds: { kev: kev.json }\n';
 
 const imageOf = (text: string, layers = 1) =>
   buildImage({
@@ -25,7 +34,7 @@ describe('policies with rules for pushes, and denied digests', function () {
   let pusher: Pusher;
 
   before(async () => {
-    server = await startDockgate();
+    server = await startDockgate({ config: CONFIG });
     await server.addUser('alice', PASSWORD, ['developer', '**']);
     await server.run(['policy', 'apply', '-f', '-'], POLICY);
     pusher = createPusher(server, `alice:${PASSWORD}`);
@@ -76,5 +85,49 @@ describe('policies with rules for pushes, and denied digests', function () {
     assert.match(await get('/v2/lab/worm/manifests/1'), /IMAGE_BLOCKED/);
     await server.run(['image', 'unblock', index.digest]);
     for (const path of paths) assert.doesNotMatch(await get(`/v2/lab/worm/${path}`), /BLOCKED/);
+  });
+
+  it('an image is refused as soon as the catalog lists a vulnerability of it, scanned long before', async () => {
+    const image = await imageOf('exploited');
+    await pusher.push('kev/app', image, '1');
+    const report = {
+      ...{ SchemaVersion: 2, Trivy: { Version: '1' }, CreatedAt: new Date().toISOString() },
+      ...{ ArtifactType: 'container_image', Metadata: { OS: { Family: 'debian', Name: '13' } } },
+      Results: [
+        {
+          ...{ Target: 'app', Class: 'os-pkgs', Type: 'debian' },
+          Packages: [{ Name: 'openssl', Version: '1' }],
+          Vulnerabilities: [
+            { VulnerabilityID: 'CVE-2026-7777', PkgName: 'openssl', InstalledVersion: '1', Severity: 'LOW' },
+          ],
+        },
+      ],
+    };
+    const about = { ...report, Metadata: { ...report.Metadata, RepoDigests: [`kev/app@${image.digest}`] } };
+    await server.run(['scan', 'push', 'kev/app:1', '-'], JSON.stringify(about));
+    const pull = () => get('/v2/kev/app/manifests/1');
+    const loadCatalog = (...cves: readonly string[]) => {
+      writeFileSync(join(server.directory, 'kev.json'), kevOf(cves, new Date().toISOString()));
+      return server.run(['policy', 'feeds', '--refresh']);
+    };
+    assert.match(
+      await server.run(['policy', 'feeds']),
+      /kev +not loaded +0 .*kev\.json cannot be read: ENOENT/,
+    );
+    assert.match(
+      await pull(),
+      /IMAGE_BLOCKED.*rule vulnerabilities of policy exploited: there is no KEV catalog/,
+    );
+    assert.match(await loadCatalog('CVE-2026-9999'), /kev +20.* 1 .*kev\.json$/m);
+    assert.equal(await pull(), Buffer.from(image.manifest).toString());
+    await loadCatalog('CVE-2026-9999', 'CVE-2026-7777');
+    assert.match(await pull(), /IMAGE_BLOCKED.*CVE-2026-7777 \(in KEV since 2026-05-20\)/);
+    // Processes report now and then.
+    await until(async () => {
+      const metrics = await (await fetch(`http://127.0.0.1:${server.opsPort}/metrics`)).text();
+      return (
+        /^dockgate_feeds_failing 0$/m.test(metrics) && /^dockgate_feed_kev_age_seconds \d/m.test(metrics)
+      );
+    }, 'the age of the catalog in metrics');
   });
 });

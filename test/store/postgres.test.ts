@@ -1,5 +1,6 @@
 import { accountsContract } from '../contracts/accounts.ts';
 import { factsContract } from '../contracts/facts.ts';
+import { feedsContract } from '../contracts/feeds.ts';
 import { jobsContract } from '../contracts/jobs.ts';
 import { linksContract } from '../contracts/links.ts';
 import { type PostgresServer, startPostgres } from '../support/postgres.ts';
@@ -18,5 +19,6 @@ describe('a store whose main tables are in PostgreSQL', function () {
   accountsContract('PostgreSQL', open);
   linksContract('PostgreSQL', open);
   factsContract('PostgreSQL', open);
+  feedsContract('PostgreSQL', open);
   jobsContract('PostgreSQL', open);
 });

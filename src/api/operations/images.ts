@@ -109,7 +109,7 @@ async function showImage(
   const { repository, digest } = await requireImage(input, context);
   const { parts } = context;
   const [facts, found, stored] = await Promise.all([
-    parts.facts.findFacts(digest, repository),
+    parts.facts.findFacts(digest, repository, { feeds: true }),
     parts.verdicts.peek(repository, digest),
     parts.links.findManifest(repository, digest),
   ]);
@@ -159,7 +159,12 @@ function printReason(reason: Reason): z.infer<typeof reasonShape> {
 }
 
 function printFinding(finding: Finding): z.infer<typeof findingShape> {
-  return findingShape.parse(finding);
+  const { exploitedSinceMs, dueAtMs } = finding;
+  return {
+    ...findingShape.parse(finding),
+    ...(exploitedSinceMs === undefined ? {} : { exploitedSince: new Date(exploitedSinceMs).toISOString() }),
+    ...(dueAtMs === undefined ? {} : { dueAt: new Date(dueAtMs).toISOString() }),
+  };
 }
 
 /**

@@ -89,12 +89,16 @@ function printImage(value: Record<string, unknown>): Printed {
   ];
   const findings = listIn(value, 'findings');
   if (findings.length === 0) return { value, text: [...lines, 'no findings'].join('\n') };
-  const rows = findings.map(({ severity, kind, id, location, title }) => [
+  const rows = findings.map(({ severity, kind, id, location, title, epss, exploitedSince }) => [
     severity,
     kind,
     id,
     location,
-    title,
+    [
+      ...(exploitedSince === undefined ? [] : [`in KEV since ${String(exploitedSince).slice(0, 10)}: `]),
+      ...(epss === undefined ? [] : [`EPSS ${epss}: `]),
+      title,
+    ].join(''),
   ]);
   return { value, text: [...lines, '', table(['SEVERITY', 'KIND', 'ID', 'WHERE', 'WHAT'], rows)].join('\n') };
 }

@@ -6,6 +6,7 @@ import { readYaml } from '../input.ts';
 import { table } from '../output.ts';
 import { type Printed, withSession } from '../run-command.ts';
 import type { CommandContext } from '../session.ts';
+import { addFeedCommand } from './feeds.ts';
 
 /** `policy`. */
 export function addPolicyCommands(program: Command, context: CommandContext): void {
@@ -56,6 +57,7 @@ export function addPolicyCommands(program: Command, context: CommandContext): vo
       })),
     );
   addVersionCommands(policy, context);
+  addFeedCommand(policy, context);
 }
 
 function addVersionCommands(policy: Command, context: CommandContext): void {

@@ -8,7 +8,7 @@ export interface Alone {
   /** Waits for whoever is at it. */
   inTurn<T>(name: 'start', work: () => Promise<T>): Promise<T>;
   /** Leaves it to whoever is at it; @returns whether it was done here. */
-  unlessTaken(name: 'tidy', work: () => Promise<void>): Promise<boolean>;
+  unlessTaken(name: 'tidy' | 'feeds', work: () => Promise<void>): Promise<boolean>;
 }
 
 /**

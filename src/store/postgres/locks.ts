@@ -8,6 +8,7 @@ export const LOCKS = {
   queue: 3,
   start: 4,
   tidy: 5,
+  feeds: 6,
 } as const;
 
 export type Lock = (typeof LOCKS)[keyof typeof LOCKS];

@@ -1,3 +1,4 @@
+import { FEEDS } from './feed-schema.ts';
 import type { Migration } from './migration.ts';
 import { POLICY_FACTS, WAIVERS_IN_PACKAGES } from './policy-schema.ts';
 import { REPORTS } from './report-schema.ts';
@@ -285,4 +286,5 @@ export const MAIN_MIGRATIONS: readonly Migration[] = [
   REPORTS,
   PROGRAM_SIGN_INS,
   WAIVERS_IN_PACKAGES,
+  FEEDS,
 ];
