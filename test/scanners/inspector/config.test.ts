@@ -8,7 +8,9 @@ import {
   type ImageConfigOptions,
   type ImageEntry,
 } from '../../support/image.ts';
-import { idsOf, NOW_MS, openInspector, random, scan, scanFiles } from './scanning.ts';
+import { createRandom, idsOf, NOW_MS, openInspector, scan, scanFiles } from './scanning.ts';
+
+const random = createRandom('config');
 
 /** Nothing to complain about. */
 const SOUND: ImageConfigOptions = { user: '1000', healthcheck: ['CMD', '/app/check'] };

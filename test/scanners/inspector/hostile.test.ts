@@ -9,7 +9,9 @@ import type { Inspector, InspectorOptions } from '../../../src/scanners/index.ts
 import type { ScanReport } from '../../../src/verdicts/index.ts';
 import { cpuMsOf } from '../../support/cpu-time.ts';
 import { buildArtifact, buildImage, buildTar, type LayerSource } from '../../support/image.ts';
-import { idsOf, openInspector, random, scan, secretsOf, targetOf, toLine } from './scanning.ts';
+import { createRandom, idsOf, openInspector, scan, secretsOf, targetOf, toLine } from './scanning.ts';
+
+const random = createRandom('hostile');
 
 const signal = new AbortController().signal;
 

@@ -1,6 +1,8 @@
 /** One made-up secret of each kind, with the file that people leave it in. */
 import { generateKeyPairSync } from 'node:crypto';
-import { newPrivateKey, random } from './scanning.ts';
+import { createRandom, newPrivateKey } from './scanning.ts';
+
+const random = createRandom('planted');
 
 export interface Planted {
   /** The finding that it must lead to. */

@@ -5,7 +5,9 @@ import { createJobRunner } from '../../../src/scanners/inspector/job-runner.ts';
 import type { BlobJob, BlobResult } from '../../../src/scanners/inspector/protocol.ts';
 import { DEFAULT_LIMITS } from '../../../src/scanners/layers/limits.ts';
 import { buildTar } from '../../support/image.ts';
-import { newPrivateKey, random } from './scanning.ts';
+import { createRandom, newPrivateKey } from './scanning.ts';
+
+const random = createRandom('properties');
 
 const run = createJobRunner();
 

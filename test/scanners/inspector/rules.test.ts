@@ -12,7 +12,9 @@ import { createSecretSearch } from '../../../src/scanners/inspector/secret-searc
 import { createSecretlintRules } from '../../../src/scanners/inspector/secretlint-rules.ts';
 import { cpuMsOf } from '../../support/cpu-time.ts';
 import { plantSecrets } from './planted.ts';
-import { random } from './scanning.ts';
+import { createRandom } from './scanning.ts';
+
+const random = createRandom('rules');
 
 const RULES = [...createSecretlintRules(), ...OWN_RULES];
 const MIB = 1024 * 1024;

@@ -62,17 +62,22 @@ export function idsOf(report: ScanReport): readonly string[] {
 
 const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
 
-let drawn = 0;
-
-/** Characters as random as a real token's, but the same in each run, so that no test fails by chance. */
-export function random(length: number, alphabet = LETTERS): string {
-  let text = '';
-  while (text.length < length) {
-    drawn += 1;
-    const bytes = createHash('sha256').update(`${drawn}`).digest();
-    text += Array.from(bytes, (byte) => alphabet.charAt(byte % alphabet.length)).join('');
-  }
-  return text.slice(0, length);
+/**
+ * Characters as random as a real token's, but the same in each run, so that no test fails by chance.
+ *
+ * @param seed one for each file: what one file draws must not hang on which others ran before it.
+ */
+export function createRandom(seed: string): (length: number, alphabet?: string) => string {
+  let drawn = 0;
+  return (length, alphabet = LETTERS) => {
+    let text = '';
+    while (text.length < length) {
+      drawn += 1;
+      const bytes = createHash('sha256').update(`${seed} ${drawn}`).digest();
+      text += Array.from(bytes, (byte) => alphabet.charAt(byte % alphabet.length)).join('');
+    }
+    return text.slice(0, length);
+  };
 }
 
 export function newPrivateKey(): string {

@@ -2,7 +2,17 @@ import assert from 'node:assert/strict';
 import type { Inspector } from '../../../src/scanners/index.ts';
 import { buildArtifact, buildImage, buildTar } from '../../support/image.ts';
 import { plantSecrets } from './planted.ts';
-import { newPrivateKey, openInspector, random, scan, scanFiles, secretsOf, toLine } from './scanning.ts';
+import {
+  createRandom,
+  newPrivateKey,
+  openInspector,
+  scan,
+  scanFiles,
+  secretsOf,
+  toLine,
+} from './scanning.ts';
+
+const random = createRandom('secrets');
 
 describe('secrets in layers', () => {
   let inspector: Inspector;
