@@ -39,6 +39,7 @@ export interface ImageConfigOptions {
   /** As in a Dockerfile's HEALTHCHECK: `['CMD', 'true']`; absent: none is written. */
   readonly healthcheck?: readonly string[];
   readonly exposedPorts?: readonly string[];
+  readonly volumes?: readonly string[];
   /** RFC 3339. Default: one day before now, so that no age rule minds it. */
   readonly created?: string;
   /** The `created_by` of each step. */
@@ -242,6 +243,7 @@ function configOf(
       ...(options.exposedPorts
         ? { ExposedPorts: Object.fromEntries(options.exposedPorts.map((port) => [port, {}])) }
         : {}),
+      ...(options.volumes ? { Volumes: Object.fromEntries(options.volumes.map((path) => [path, {}])) } : {}),
     },
     rootfs: { type: 'layers', diff_ids: diffIds },
     ...(options.history

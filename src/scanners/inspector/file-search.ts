@@ -1,7 +1,10 @@
 import type { TextOrigin } from './secret-rule.ts';
 import { type FoundSecret, MATCH_LENGTH_MAX } from './secret-search.ts';
 
-const PIECE_BYTES = 1024 * 1024;
+/** With the overlap still below 128 KiB, from which on V8 gives every string pages of its own and frees them late. */
+const PIECE_BYTES = 64 * 1024;
+/** Lines are counted so far. */
+const LINES_BYTES_MAX = 1024 * 1024;
 const SNIFF_BYTES = 8192;
 
 /** A secret and the line it stands on, where that is known. */
@@ -15,8 +18,8 @@ export interface LocatedSecret {
 export type Search = (text: string, origin: TextOrigin) => readonly FoundSecret[];
 
 /**
- * Searches one file as its bytes arrive, in pieces of a megabyte that overlap by the longest match, so that any
- * file needs the same memory. Bytes become characters one by one (latin1); UTF-16 is told by its mark.
+ * Searches one file as its bytes arrive, in pieces that overlap by the longest match, so that any file needs the same
+ * little memory. Bytes become characters one by one (latin1); UTF-16 is told by its mark.
  */
 export class FileSearch {
   readonly #path: string;
@@ -27,7 +30,9 @@ export class FileSearch {
   #tail = '';
   #origin: TextOrigin | undefined;
   #isWide = false;
-  #isFirstPiece = true;
+  /** Characters and line ends that are not in `#tail` any more. */
+  #passedLength = 0;
+  #passedLines = 0;
 
   constructor(path: string, search: Search, onFound: (secret: LocatedSecret) => void) {
     this.#path = path;
@@ -60,15 +65,24 @@ export class FileSearch {
     for (const found of this.#search(text, origin)) {
       // What touches the end may go on in the next piece, where it is seen whole.
       if (!isLast && found.end >= text.length) continue;
-      const line = this.#isFirstPiece ? lineOf(text, found.start) : undefined;
+      // What begins with the overlap was seen whole in the piece before, with what stands in front of it.
+      if (found.start === 0 && this.#passedLength > 0) continue;
+      const line = this.#lineOf(text, found.start);
       this.#onFound({
         found,
         origin,
         ...(line === undefined ? {} : { line }),
       });
     }
-    this.#tail = isLast ? '' : text.slice(-MATCH_LENGTH_MAX);
-    this.#isFirstPiece = false;
+    const passed = isLast ? text.length : Math.max(0, text.length - MATCH_LENGTH_MAX);
+    if (this.#passedLength < LINES_BYTES_MAX) this.#passedLines += countLineEnds(text, passed);
+    this.#passedLength += passed;
+    this.#tail = text.slice(passed);
+  }
+
+  #lineOf(text: string, at: number): number | undefined {
+    if (this.#passedLength + at >= LINES_BYTES_MAX) return undefined;
+    return 1 + this.#passedLines + countLineEnds(text, at);
   }
 
   #originOf(bytes: Buffer): TextOrigin {
@@ -81,8 +95,9 @@ export class FileSearch {
   }
 }
 
-function lineOf(text: string, at: number): number {
-  let line = 1;
-  for (let next = text.indexOf('\n'); next >= 0 && next < at; next = text.indexOf('\n', next + 1)) line += 1;
-  return line;
+function countLineEnds(text: string, before: number): number {
+  let count = 0;
+  for (let next = text.indexOf('\n'); next >= 0 && next < before; next = text.indexOf('\n', next + 1))
+    count += 1;
+  return count;
 }

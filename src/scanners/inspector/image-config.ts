@@ -8,6 +8,8 @@ export interface ImageConfig {
   readonly command: readonly string[];
   readonly labels: Readonly<Record<string, string>>;
   readonly exposedPorts: readonly string[];
+  /** Folders that get a volume of their own. */
+  readonly volumes: readonly string[];
   /** Absent: no HEALTHCHECK was stated. */
   readonly healthcheck?: readonly string[];
   /** How each layer was made, oldest first. */
@@ -44,6 +46,7 @@ export function parseImageConfig(bytes: Uint8Array): ImageConfig {
     command: [...commandOf(config.entrypoint, 'Entrypoint'), ...commandOf(config.cmd, 'Cmd')],
     labels: labelsOf(config.labels),
     exposedPorts: Object.keys(membersOf(config.exposedports, 'ExposedPorts', false)),
+    volumes: Object.keys(membersOf(config.volumes, 'Volumes', false)),
     ...(test === undefined ? {} : { healthcheck: test }),
     history: historyOf(top.history),
     created: textOf(top.created, 'created'),

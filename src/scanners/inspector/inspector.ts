@@ -29,7 +29,7 @@ export interface Inspector extends Scanner {
 }
 
 /** Raised whenever the same image could get other findings. */
-const VERSION = '1.0.0';
+const VERSION = '1.1.0';
 const HEAP_MIB_MAX = 192;
 
 /**

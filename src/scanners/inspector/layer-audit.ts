@@ -60,6 +60,16 @@ const GROUPS = {
     severity: 'high',
     advice: 'names that lead out of the layer: build the image with an ordinary tool',
   },
+  sshServer: {
+    id: 'ssh-server-installed',
+    severity: 'medium',
+    advice: 'an SSH server is installed: do without it, use exec instead',
+  },
+  authorizedKeys: {
+    id: 'authorized-keys',
+    severity: 'medium',
+    advice: 'whoever has the key may sign in to every copy: hand the file in at run time',
+  },
   sudo: { id: 'sudo-installed', severity: 'low', advice: 'sudo is installed: set USER and do without it' },
 } as const satisfies Readonly<Record<string, Group>>;
 
@@ -101,6 +111,8 @@ export class LayerAudit {
       this.#note(SEARCHED_FOLDER.test(path) ? 'writableProgram' : 'writable', path);
     }
     if (/^\/usr\/(?:local\/)?bin\/sudo$/.test(path)) this.#note('sudo', path);
+    if (/^\/usr\/(?:local\/)?s?bin\/(?:sshd|dropbear)$/.test(path)) this.#note('sshServer', path);
+    if (/^\/(?:root|home\/[^/]+)\/\.ssh\/authorized_keys2?$/.test(path)) this.#note('authorizedKeys', path);
   }
 
   #noteDevice(path: string): void {

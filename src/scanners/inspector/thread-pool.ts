@@ -28,6 +28,8 @@ export interface ThreadPool {
 
 /** Chunks sent and not yet read; with chunks of 64 KiB, one MiB. */
 const IN_FLIGHT_MAX = 16;
+/** Pieces of text die at once; V8 would let four times as many pile up before it looks. */
+const YOUNG_MIB_MAX = 8;
 
 export function createThreadPool(options: ThreadPoolOptions, parts: { readonly logger: Logger }): ThreadPool {
   const threads = new Set<InspectionThread>();
@@ -89,7 +91,10 @@ class InspectionThread {
     this.#logger = logger;
     this.#worker = new Worker(options.program, {
       env: {},
-      resourceLimits: { maxOldGenerationSizeMb: options.heapMiBMax },
+      resourceLimits: {
+        maxOldGenerationSizeMb: options.heapMiBMax,
+        maxYoungGenerationSizeMb: YOUNG_MIB_MAX,
+      },
     });
     this.#worker.unref();
     this.#worker.on('message', (message: FromThread) => this.#receive(message));

@@ -54,8 +54,8 @@ describe('the configuration of an image', () => {
     it('is root by another name when the last /etc/passwd says so', async () => {
       const passwd = 'root:x:0:0::/root:/bin/sh\ntoor:x:0:0::/root:/bin/sh\napp:x:1000:1000::/:/bin/sh\n';
       const files = [{ path: 'etc/passwd', data: passwd }];
-      assert.deepEqual(idsOf(await scanConfig({ user: 'toor' }, files)), ['cis-4.1']);
-      assert.deepEqual(idsOf(await scanConfig({ user: 'app' }, files)), []);
+      assert.deepEqual(idsOf(await scanConfig({ user: 'toor' }, files)), ['cis-4.1', 'superuser-account']);
+      assert.deepEqual(idsOf(await scanConfig({ user: 'app' }, files)), ['superuser-account']);
     });
     it('is root although a label says otherwise, and whatever the case of the key', async () => {
       assert.ok(idsOf(await scanConfig({ user: '', labels: { User: '1000' } })).includes('cis-4.1'));
@@ -101,6 +101,48 @@ describe('the configuration of an image', () => {
       'base-image-latest',
     ]);
     assert.deepEqual(idsOf(await scanConfig({ labels: { [base]: 'reg:5000/debian:12' } })), []);
+  });
+
+  it('fetches nothing that nobody vouches for (CIS 4.11)', async () => {
+    const cases: readonly (readonly [step: string, id: string | undefined])[] = [
+      ['RUN apt-get update && apt-get install -y --allow-unauthenticated curl', 'cis-4.11'],
+      ['RUN apk add --allow-untrusted app.apk', 'cis-4.11'],
+      [
+        'RUN echo "deb [arch=amd64 trusted=yes] http://a.net/ ./" > /etc/apt/sources.list.d/a.list',
+        'cis-4.11',
+      ],
+      ['RUN curl -fsSL https://get.corp.net/install | bash -s -- -y', 'pipe-to-shell'],
+      ['RUN wget -qO- https://get.corp.net/install | sudo -E /bin/sh', 'pipe-to-shell'],
+      ['RUN curl -kO https://get.corp.net/x', 'tls-not-verified'],
+      ['RUN wget --no-check-certificate https://get.corp.net/x', 'tls-not-verified'],
+      ['RUN curl -fsSLO https://get.corp.net/x && sha256sum -c x.sum', undefined],
+      ['RUN curl -s https://get.corp.net/keys | gpg --dearmor > /k.gpg', undefined],
+      ['RUN apt-get update && apt-get install -y curl && rm -rf /var/lib/apt/lists/*', undefined],
+    ];
+    for (const [step, id] of cases) {
+      assert.deepEqual(idsOf(await scanConfig({ history: [step] })), id === undefined ? [] : [id], step);
+    }
+    assert.deepEqual(idsOf(await scanConfig({ env: ['NODE_TLS_REJECT_UNAUTHORIZED=0'] })), [
+      'tls-not-verified',
+    ]);
+    assert.deepEqual(idsOf(await scanConfig({ env: ['NODE_TLS_REJECT_UNAUTHORIZED=1'] })), []);
+  });
+
+  it('has no volume over the system or its runtime (CIS 5.5, 5.31)', async () => {
+    const ids = async (...volumes: string[]) => idsOf(await scanConfig({ volumes }));
+    assert.deepEqual(await ids('/var/run/docker.sock'), ['cis-5.31']);
+    assert.deepEqual(await ids('/etc/'), ['cis-5.5']);
+    assert.deepEqual(await ids('/'), ['cis-5.5']);
+    assert.deepEqual(await ids('/var/lib/postgresql/data', '/etc/app'), []);
+  });
+
+  it('lets nobody in beside the runtime', async () => {
+    const report = await scanConfig({}, [
+      { path: 'usr/sbin/sshd', mode: 0o755, data: 'x' },
+      { path: 'home/app/.ssh/authorized_keys', data: 'ssh-ed25519 AAAA' },
+      { path: 'home/app/.ssh/known_hosts', data: 'x' },
+    ]);
+    assert.deepEqual(idsOf(report), ['authorized-keys', 'ssh-server-installed']);
   });
 
   it('finds files with rights they should not have (CIS 4.8)', async () => {

@@ -1,6 +1,10 @@
-/** Inspects one layer of 1 GiB that is made as it is read, and prints what that took as JSON. */
+/**
+ * Inspects one layer of 1 GiB that is made as it is read, and prints what that took as JSON. With the argument `gzip`
+ * the layer is compressed: one member of RFC 1952 after the other.
+ */
 import { randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
+import { gzipSync } from 'node:zlib';
 import { GiB, KiB, MiB } from '../../../src/base/index.ts';
 import { buildImage, buildTar } from '../../support/image.ts';
 import { openInspector, targetOf } from './scanning.ts';
@@ -12,17 +16,20 @@ const END_BYTES = 1024;
 
 /** The same file of 1 MiB, header included, again and again. */
 const archive = Buffer.from(await buildTar([{ path: 'srv/file', data: randomBytes(MiB - HEADER_BYTES) }]));
-const file = archive.subarray(0, MiB);
+const isCompressed = process.argv.includes('gzip');
+const stored = (bytes: Buffer) => (isCompressed ? gzipSync(bytes, { level: 1 }) : bytes);
+const file = stored(archive.subarray(0, MiB));
 
 async function* layer(): AsyncGenerator<Buffer> {
   for (let count = 0; count < GiB / MiB; count += 1) {
     // Copies, as what a disk or the network brings is none of what came before.
-    for (let at = 0; at < MiB; at += PIECE_BYTES) yield Buffer.from(file.subarray(at, at + PIECE_BYTES));
+    for (let at = 0; at < file.length; at += PIECE_BYTES)
+      yield Buffer.from(file.subarray(at, at + PIECE_BYTES));
   }
-  yield Buffer.alloc(END_BYTES);
+  yield stored(Buffer.alloc(END_BYTES));
 }
 
-const image = await buildImage({ compression: 'none' });
+const image = await buildImage({ compression: isCompressed ? 'gzip' : 'none' });
 const target = targetOf(image);
 const inspector = openInspector();
 const before = process.memoryUsage.rss();

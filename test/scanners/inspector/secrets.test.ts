@@ -85,7 +85,15 @@ describe('secrets in layers', () => {
 
   it('are found across the border of two pieces of a large file', async () => {
     const token = `ghp_${random(36)}`;
-    for (const before of [1024 * 1024 - 20, 1024 * 1024 - 40, 1024 * 1024, 3 * 1024 * 1024 - 1]) {
+    for (const before of [
+      64 * 1024 - 20,
+      48 * 1024 - 4,
+      48 * 1024,
+      1024 * 1024 - 20,
+      1024 * 1024 - 40,
+      1024 * 1024,
+      3 * 1024 * 1024 - 1,
+    ]) {
       const data = `${' '.repeat(before)}${token} ${' '.repeat(200_000)}`;
       const report = await scanFiles(inspector, [{ path: 'var/big.log', data }]);
       assert.deepEqual(secretsOf(report), ['github-token /var/big.log'], `at ${before}`);
