@@ -1,6 +1,7 @@
 import { type Bundle, bundleFromJSON, envelopeFromJSON } from '@sigstore/bundle';
 import { crypto, dsse } from '@sigstore/core';
 import { toSignedEntity, Verifier } from '@sigstore/verify';
+import { SECOND_MS } from '../base/index.ts';
 import { type Digest, matchesStars } from '../oci/index.ts';
 import { readStatement, STATEMENT_TYPE } from './statement.ts';
 import { namesOf, speakFor } from './trusted-key.ts';
@@ -83,7 +84,12 @@ function signedByCertificate(
     (one) => name !== undefined && one.issuer === issuer && matchesStars(one.subject, name),
   );
   if (signers.length === 0) return refused(`a signature by ${name ?? 'nobody'}, who is not trusted`);
-  const attested = (what = {}) => signers.map((signer) => ({ by: signer.name, ...what }));
+  const told = {
+    ...(name === undefined ? {} : { who: name }),
+    ...(issuer === undefined ? {} : { issuer }),
+    ...loggedAt(bundle),
+  };
+  const attested = (what = {}) => signers.map((signer) => ({ by: signer.name, ...what, ...told }));
   return { signers, outcome: (what) => ({ ok: true, attested: attested(what) }) };
 }
 
@@ -94,6 +100,12 @@ function verifiedIdentity(bundle: Bundle, root: NonNullable<Trust['root']>) {
     // Whatever the library stumbles over in a hostile bundle: it is not verified.
     return undefined;
   }
+}
+
+/** When the log took it; the promise that was verified covers it. */
+function loggedAt(bundle: Bundle): { readonly atMs?: number } {
+  const [entry] = bundle.verificationMaterial.tlogEntries;
+  return entry ? { atMs: Number(entry.integratedTime) * SECOND_MS } : {};
 }
 
 function readBundle(bytes: Uint8Array): Bundle | undefined {

@@ -4,12 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Dockgate, startDockgate } from '../support/dockgate.ts';
 import { type BuiltImage, buildImage, buildIndex } from '../support/image.ts';
+import { createKeyless } from '../support/keyless.ts';
 import { notationEnvelope, notationReferrer } from '../support/notary.ts';
 import { createPusher, type Pusher } from '../support/pusher.ts';
 import {
   bundleReferrer,
   createSigner,
   payloadOf,
+  referrerOf,
   simpleSignature,
   statementOf,
   tagOf,
@@ -21,7 +23,7 @@ const PROVENANCE = 'https://slsa.dev/provenance/v1';
 const POLICY = `policies:
   - name: signed
     match: ["prod/**"]
-    rules: { scanned: { by: [inspector], within: 7d }, signatures: { by: [release, old, ended, acme] } }
+    rules: { scanned: { by: [inspector], within: 7d }, signatures: { by: [release, old, ended, acme, ci] } }
   - name: built
     match: ["built/**"]
     rules:
@@ -32,6 +34,8 @@ const POLICY = `policies:
 
 const [release, old, ended, stranger] = [createSigner(), createSigner(), createSigner(), createSigner()];
 const acme = createCertificate();
+const sigstore = createKeyless();
+const ci = { issuer: 'https://ci.test', name: 'https://git.test/corp/app/release.yml' };
 
 describe('images that must be signed', function () {
   this.timeout(120_000);
@@ -45,11 +49,14 @@ describe('images that must be signed', function () {
       writeFileSync(join(directory, `${name}.pub`), pem);
     }
     writeFileSync(join(directory, 'acme.pem'), acme.pem);
+    writeFileSync(join(directory, 'root.json'), sigstore.trustedRoot);
     const config = `trust:
   keys:
     - { name: release, file: release.pub }
     - { name: old, file: old.pub, revoked: true }
     - { name: ended, file: ended.pub, until: "2024-02-29" }
+  rootFile: root.json
+  identities: [{ name: ci, issuer: "https://ci.test", subject: "https://git.test/corp/*" }]
   stores: [{ name: acme, file: acme.pem }]
   notation: [{ name: acme, trustStores: ["ca:acme"], trustedIdentities: ["*"] }]
 `;
@@ -80,6 +87,10 @@ describe('images that must be signed', function () {
   for (const [way, sign] of [
     ['under a tag', (image: BuiltImage) => simpleSignature(image.digest, release)],
     ['in a bundle that refers to the image', (image: BuiltImage) => bundleReferrer(image, release)],
+    [
+      'by identity, without a key',
+      (image: BuiltImage) => referrerOf(image, sigstore.bundle(statementOf(image.digest), { identity: ci })),
+    ],
     ['by Notation', (image: BuiltImage) => notationReferrer(image, notationEnvelope(image.digest, [acme]))],
   ] as const) {
     it(`are refused before, served after they are signed ${way}, and refused when that is deleted`, async () => {
@@ -87,7 +98,7 @@ describe('images that must be signed', function () {
       await pusher.push('prod/app', image);
       assert.match(
         await ask(image),
-        /^403 .*rule signatures of policy signed: not signed by release or old or ended or acme: nothing here vouches/,
+        /^403 .*rule signatures of policy signed: not signed by release or old or ended or acme or ci: nothing here vouches/,
       );
       const signature = sign(image);
       await pusher.push('prod/app', signature, way === 'under a tag' ? tagOf(image.digest) : undefined);

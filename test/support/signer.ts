@@ -110,7 +110,11 @@ export function bundleReferrer(
   signer: Signer,
   statement = statementOf(subject.digest),
 ): BuiltImage {
-  const blob = { bytes: bundleOf(statement, signer), mediaType: BUNDLE_TYPE };
+  return referrerOf(subject, bundleOf(statement, signer));
+}
+
+export function referrerOf(subject: BuiltImage | BuiltIndex, bundle: Uint8Array): BuiltImage {
+  const blob = { bytes: bundle, mediaType: BUNDLE_TYPE };
   return buildArtifact({ artifactType: BUNDLE_TYPE, blobs: [blob], subject });
 }
 

@@ -40,7 +40,7 @@ const ALGORITHMS: Readonly<Record<string, string>> = {
 const DAY_MS = 86_400_000;
 
 /** One value: its tag, and what is in it. */
-function der(tag: number, ...content: readonly Uint8Array[]): Buffer {
+export function der(tag: number, ...content: readonly Uint8Array[]): Buffer {
   const value = Buffer.concat(content);
   const length = value.length < 128 ? [] : bytesOf(value.length);
   const head = value.length < 128 ? [tag, value.length] : [tag, 0x80 | length.length, ...length];
@@ -52,8 +52,8 @@ function bytesOf(count: number): number[] {
 }
 
 export const sequence = (...content: readonly Uint8Array[]) => der(0x30, ...content);
-const octets = (content: Uint8Array) => der(0x04, content);
-const utf8 = (text: string) => der(0x0c, Buffer.from(text));
+export const octets = (content: Uint8Array) => der(0x04, content);
+export const utf8 = (text: string) => der(0x0c, Buffer.from(text));
 const bitString = (content: Uint8Array, unused = 0) => der(0x03, Buffer.from([unused]), content);
 const integer = (content: Uint8Array) => der(0x02, content);
 
@@ -89,7 +89,7 @@ export function purposes(...ids: readonly string[]): Buffer {
 export const ofAuthority = (pathLength?: number) => [basicConstraints(true, pathLength), keyUsage([5, 6])];
 export const ofSigner = () => [keyUsage([0]), purposes('1.3.6.1.5.5.7.3.3')];
 
-function nameOf(text: string): Buffer {
+export function nameOf(text: string): Buffer {
   const parts = text === '' ? [] : text.split(', ').map((part) => part.split('='));
   return sequence(
     ...parts.map(([key = '', value = '']) => der(0x31, sequence(oid(ATTRIBUTES[key] ?? key), utf8(value)))),
@@ -113,7 +113,7 @@ export function createCertificate(options: CertificateOptions = {}): Holder {
 }
 
 /** What is signed of a certificate. */
-function tbsOf(options: {
+export function tbsOf(options: {
   readonly issuerName: Buffer;
   readonly name: Buffer;
   readonly serialNumber: Buffer;
@@ -141,7 +141,7 @@ function tbsOf(options: {
   );
 }
 
-function signedBy(privateKey: KeyObject, tbs: Buffer, hash?: 'sha256' | 'sha1'): Buffer {
+export function signedBy(privateKey: KeyObject, tbs: Buffer, hash?: 'sha256' | 'sha1'): Buffer {
   const signature = sign(hash ?? 'sha256', tbs, privateKey);
   return sequence(tbs, algorithmOf(privateKey, hash), bitString(signature));
 }
