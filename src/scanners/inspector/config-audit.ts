@@ -94,7 +94,7 @@ const DOWNLOADED_SCRIPT =
 const UNVERIFIED_TLS_STEP =
   /\bcurl\s(?:[^\n|;&]{0,1000}\s)?(?:-[a-zA-Z]*k[a-zA-Z]*|--insecure)(?:\s|$)|\s--no-check-certificate\b|\bhttp\.sslVerify[= ]false\b|\bstrict-ssl[= ]false\b/;
 const UNVERIFIED_TLS_SETTING =
-  /^(?:NODE_TLS_REJECT_UNAUTHORIZED=0|GIT_SSL_NO_VERIFY=(?:1|true)|PYTHONHTTPSVERIFY=0|NPM_CONFIG_STRICT_SSL=false)$/i;
+  /^(?:\w*_REJECT_UNAUTHORIZED=0|GIT_SSL_NO_VERIFY=(?:1|true)|PYTHONHTTPSVERIFY=0|NPM_CONFIG_STRICT_SSL=false)$/i;
 
 /** What is fetched without anybody having to be who he says. @see CIS Docker Benchmark 1.6, 4.11 */
 function auditTrust(history: readonly string[], env: readonly string[]): readonly Finding[] {
