@@ -2,40 +2,18 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect as connectTcp, type Socket } from 'node:net';
 import { connect } from 'node:tls';
-import type { AuditEntry } from '../../src/audit/index.ts';
-import { silentLogger, systemRandom } from '../../src/base/index.ts';
-import { createListener, type Listener } from '../../src/gateway/index.ts';
-import { createTestCertificate } from '../support/certificates.ts';
+import { startListener, type TestListener } from '../support/listener.ts';
 import { until } from '../support/until.ts';
 
 describe('connections of one address', () => {
-  const { certificate, key } = createTestCertificate();
-  const noted: AuditEntry[] = [];
   const sockets: Socket[] = [];
-  let listener: Listener;
-  let port: number;
+  let listener: TestListener;
 
   before(async () => {
-    listener = createListener(
-      {
-        tls: { cert: certificate, key },
-        headerMsMax: 60_000,
-        idleMsMax: 60_000,
-        headerBytesMax: 16_384,
-        connectionsPerAddressMax: 2,
-      },
-      {
-        gateway: { handle: async () => assert.fail('nothing is handled') },
-        others: (_request, response) => void response.end('here'),
-        audit: { note: (entry) => void noted.push(entry) },
-        random: systemRandom,
-        logger: silentLogger,
-      },
+    listener = await startListener(
+      { headerMsMax: 60_000, idleMsMax: 60_000, headerBytesMax: 16_384, connectionsPerAddressMax: 2 },
+      { others: (_request, response) => void response.end('here') },
     );
-    listener.server.listen(0, '127.0.0.1');
-    await once(listener.server, 'listening');
-    const address = listener.server.address();
-    port = typeof address === 'object' && address !== null ? address.port : 0;
   });
   after(async () => {
     for (const socket of sockets) socket.destroy();
@@ -43,9 +21,9 @@ describe('connections of one address', () => {
   });
 
   const open = (localAddress: string) => {
-    const line = connectTcp({ port, host: '127.0.0.1', localAddress });
+    const line = connectTcp({ port: listener.port, host: '127.0.0.1', localAddress });
     line.on('error', () => {});
-    const socket = connect({ socket: line, ca: certificate, servername: 'localhost' });
+    const socket = connect({ socket: line, ca: listener.ca, servername: 'localhost' });
     sockets.push(socket);
     return socket;
   };
@@ -64,12 +42,12 @@ describe('connections of one address', () => {
   it('F-30: are closed above the limit, with a record, and no other address feels it; one that ends makes room', async () => {
     const first = await opened('127.0.0.1');
     // One that never shakes hands counts as well.
-    const idle = connectTcp({ port, host: '127.0.0.1' });
+    const idle = connectTcp({ port: listener.port, host: '127.0.0.1' });
     sockets.push(idle);
     await once(idle, 'connect');
     assert.equal(await isRefused('127.0.0.1'), true);
     assert.deepEqual(
-      noted.map(({ reason, outcome, client }) => [reason, outcome, client?.address]),
+      listener.noted.map(({ reason, outcome, client }) => [reason, outcome, client?.address]),
       [['connections.address', 'refused', '127.0.0.1']],
     );
     const other = await opened('127.0.0.2');

@@ -2,11 +2,8 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect as connectTcp, type Socket } from 'node:net';
 import { connect } from 'node:tls';
-import type { AuditEntry } from '../../src/audit/index.ts';
-import { silentLogger, systemRandom } from '../../src/base/index.ts';
-import { createListener, type Listener } from '../../src/gateway/index.ts';
 import { clientAddress } from '../../src/traffic/index.ts';
-import { createTestCertificate } from '../support/certificates.ts';
+import { startListener, type TestListener } from '../support/listener.ts';
 import { until } from '../support/until.ts';
 import { proxyV1, proxyV2 } from '../traffic/proxy-headers.ts';
 
@@ -15,39 +12,25 @@ const STRANGER = '127.0.0.8';
 const CLIENT = '192.0.2.7';
 
 describe('a connection through a proxy', () => {
-  const { certificate, key } = createTestCertificate();
-  const noted: AuditEntry[] = [];
   const sockets: Socket[] = [];
-  let listener: Listener;
-  let port: number;
+  let listener: TestListener;
 
   const listen = async (proxyProtocol: boolean) => {
-    listener = createListener(
+    listener = await startListener(
       {
-        ...{ tls: { cert: certificate, key }, headerMsMax: 4000, idleMsMax: 60_000, headerBytesMax: 16_384 },
+        ...{ headerMsMax: 4000, idleMsMax: 60_000, headerBytesMax: 16_384 },
         connectionsPerAddressMax: 2,
         proxies: { trusted: [{ address: PROXY, bits: 32, family: 'ipv4' }], proxyProtocol },
       },
-      {
-        gateway: { handle: async () => assert.fail('nothing is handled') },
-        others: (request, response) => void response.end(`<${clientAddress(request)}>`),
-        audit: { note: (entry) => void noted.push(entry) },
-        random: systemRandom,
-        logger: silentLogger,
-      },
+      { others: (request, response) => void response.end(`<${clientAddress(request)}>`) },
     );
-    listener.server.listen(0, '127.0.0.1');
-    await once(listener.server, 'listening');
-    const address = listener.server.address();
-    port = typeof address === 'object' && address !== null ? address.port : 0;
-    noted.length = 0;
   };
   const end = async () => {
     for (const socket of sockets.splice(0)) socket.destroy();
     await listener.drain();
   };
   const line = (from: string) => {
-    const socket = connectTcp({ port, host: '127.0.0.1', localAddress: from });
+    const socket = connectTcp({ port: listener.port, host: '127.0.0.1', localAddress: from });
     socket.on('error', () => {});
     sockets.push(socket);
     return socket;
@@ -58,7 +41,7 @@ describe('a connection through a proxy', () => {
     await once(tcp, 'connect');
     tcp.setNoDelay(true);
     for (const piece of first) await new Promise((resolve) => tcp.write(piece, resolve));
-    const socket = connect({ socket: tcp, ca: certificate, servername: 'localhost' });
+    const socket = connect({ socket: tcp, ca: listener.ca, servername: 'localhost' });
     sockets.push(socket);
     return new Promise((resolve) => {
       socket.once('secureConnect', () => socket.write(`GET /x HTTP/1.1\r\nHost: x\r\n${headers}\r\n`));
@@ -71,7 +54,7 @@ describe('a connection through a proxy', () => {
       socket.once('error', () => resolve('closed')).once('close', () => resolve('closed'));
     });
   };
-  const reasons = () => noted.map(({ reason, client }) => `${reason} ${client?.address}`);
+  const reasons = () => listener.noted.map(({ reason, client }) => `${reason} ${client?.address}`);
 
   describe('that writes X-Forwarded-For', () => {
     before(() => listen(false));
@@ -122,7 +105,7 @@ describe('a connection through a proxy', () => {
     });
 
     it('H-26: without header, with garbage, or too slow with it is closed and recorded', async () => {
-      noted.length = 0;
+      listener.noted.length = 0;
       assert.equal(await ask(PROXY, []), 'closed');
       assert.equal(await ask(PROXY, [Buffer.from('PROXY TCP4 x y 1 2\r\n')]), 'closed');
       const slow = line(PROXY);
@@ -135,17 +118,17 @@ describe('a connection through a proxy', () => {
     });
 
     it('H-26: from anybody else the header is no TLS; without one they are served as themselves', async () => {
-      noted.length = 0;
+      listener.noted.length = 0;
       assert.equal(await ask(STRANGER, [proxyV1(CLIENT, 1)]), 'closed');
       assert.deepEqual(
-        noted.map(({ reason, client }) => [reason?.startsWith('tls.'), client?.address]),
+        listener.noted.map(({ reason, client }) => [reason?.startsWith('tls.'), client?.address]),
         [[true, STRANGER]],
       );
       assert.equal(await ask(STRANGER, []), STRANGER);
     });
 
     it('that says nothing and goes (a health check) leaves no record', async () => {
-      noted.length = 0;
+      listener.noted.length = 0;
       const probe = line(PROXY);
       await once(probe, 'connect');
       probe.end();
@@ -154,11 +137,11 @@ describe('a connection through a proxy', () => {
     });
 
     it('F-30: counts for its client, whose failures bear its address', async () => {
-      noted.length = 0;
+      listener.noted.length = 0;
       const announced = async () => {
         const tcp = line(PROXY);
         tcp.write(proxyV1('192.0.2.20', 1));
-        const socket = connect({ socket: tcp, ca: certificate, servername: 'localhost' });
+        const socket = connect({ socket: tcp, ca: listener.ca, servername: 'localhost' });
         sockets.push(socket);
         await once(socket, 'secureConnect');
         return socket;
@@ -170,7 +153,7 @@ describe('a connection through a proxy', () => {
       second.write('garbage\r\n\r\n');
       await once(second.resume(), 'close');
       assert.equal(await ask(PROXY, [proxyV1('192.0.2.22', 1), Buffer.from('no TLS at all')]), 'closed');
-      await until(() => noted.length >= 3, 'all is recorded');
+      await until(() => listener.noted.length >= 3, 'all is recorded');
       assert.deepEqual(
         reasons().map((reason) => reason.replace(/tls\.\S+/, 'tls')),
         ['connections.address 192.0.2.20', 'http.HPE_INVALID_METHOD 192.0.2.20', 'tls 192.0.2.22'],

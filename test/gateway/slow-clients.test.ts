@@ -1,11 +1,8 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect as connectTcp } from 'node:net';
-import type { AuditEntry } from '../../src/audit/index.ts';
-import { silentLogger, systemRandom } from '../../src/base/index.ts';
 import type { Gateway } from '../../src/gateway/handler.ts';
-import { createListener, type Listener } from '../../src/gateway/index.ts';
-import { createTestCertificate } from '../support/certificates.ts';
+import { startListener, type TestListener } from '../support/listener.ts';
 import { connectRaw, type RawConnection } from '../support/raw-client.ts';
 import { until } from '../support/until.ts';
 
@@ -15,37 +12,21 @@ const HEADER_MS = 1500;
 const GET = 'GET /v2/ HTTP/1.1\r\nHost: x\r\n\r\n';
 
 describe('the listener, between clients and the gateway', () => {
-  const { certificate, key } = createTestCertificate();
-  const notes: AuditEntry[] = [];
   let handle: Gateway['handle'];
-  let listener: Listener;
-  let port: number;
+  let listener: TestListener;
   const connections: RawConnection[] = [];
 
   before(async () => {
-    listener = createListener(
-      {
-        tls: { cert: certificate, key },
-        headerMsMax: HEADER_MS,
-        idleMsMax: IDLE_MS,
-        headerBytesMax: 4096,
-      },
+    listener = await startListener(
+      { headerMsMax: HEADER_MS, idleMsMax: IDLE_MS, headerBytesMax: 4096 },
       {
         gateway: { handle: (request, response, welcome) => handle(request, response, welcome) },
         others: (_request, response) => void response.writeHead(404).end(),
-        audit: { note: (entry) => void notes.push(entry) },
-        random: systemRandom,
-        logger: silentLogger,
       },
     );
-    listener.server.listen(0, '127.0.0.1');
-    await once(listener.server, 'listening');
-    const address = listener.server.address();
-    if (address === null || typeof address === 'string') throw new Error('no port');
-    port = address.port;
   });
   beforeEach(() => {
-    notes.length = 0;
+    listener.noted.length = 0;
   });
   afterEach(() => {
     for (const connection of connections.splice(0)) connection.destroy();
@@ -53,12 +34,12 @@ describe('the listener, between clients and the gateway', () => {
   after(() => listener.drain());
 
   async function open(): Promise<RawConnection> {
-    const connection = await connectRaw({ port, ca: certificate });
+    const connection = await connectRaw({ port: listener.port, ca: listener.ca });
     connections.push(connection);
     return connection;
   }
   const afterMs = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
-  const reasons = () => notes.map(({ reason, status }) => `${status} ${reason}`);
+  const reasons = () => listener.noted.map(({ reason, status }) => `${status} ${reason}`);
 
   it('does not cut a client that waits for us longer than the idle time', async () => {
     handle = async (_request, response) => {
@@ -123,7 +104,7 @@ describe('the listener, between clients and the gateway', () => {
   });
 
   it('H-30: cuts a TLS handshake that does not end, and records it once', async () => {
-    const socket = connectTcp({ host: '127.0.0.1', port }).resume();
+    const socket = connectTcp({ host: '127.0.0.1', port: listener.port }).resume();
     socket.on('error', () => undefined);
     await until(() => socket.closed, 'the handshake is cut');
     assert.deepEqual(reasons(), ['0 tls.ERR_TLS_HANDSHAKE_TIMEOUT']);
