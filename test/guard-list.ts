@@ -176,6 +176,7 @@ export const GUARDS: readonly Guard[] = [
       'if (policy.refused) return deny({ ...facts, digest, ...policy.refused.facts }, policy.refused.refusal);',
     with: '',
     tests: ['test/product/policies.test.ts'],
+    title: 'a tag that a policy makes immutable is set once, and may be set to the same again',
   },
   {
     guard: 'an immutable tag is not taken by a push that races another',
@@ -628,6 +629,7 @@ export const GUARDS: readonly Guard[] = [
     replace: 'const lookup = allowsPrivate ?',
     with: 'const lookup = true ?',
     tests: ['test/clients/workload.test.ts', 'test/api/login/hostile-provider.test.ts'],
+    title: 'P-23: has its keys looked for at no private address unless that is configured',
   },
   {
     guard: 'a client certificate that the handshake did not believe refuses',
@@ -635,6 +637,8 @@ export const GUARDS: readonly Guard[] = [
     replace: 'if (!socket.authorized) return',
     with: 'if (socket.destroyed) return',
     tests: ['test/clients/client-certificates.test.ts'],
+    title:
+      'is refused with a sentence and its serial in the record: expired, other authority, other purpose, not mapped',
   },
   {
     guard: 'a client certificate was issued to sign in with',
@@ -642,6 +646,8 @@ export const GUARDS: readonly Guard[] = [
     replace: 'certificate.keyUsage?.includes(CLIENT_AUTH) ? undefined',
     with: 'certificate.serialNumber ? undefined',
     tests: ['test/clients/client-certificates.test.ts'],
+    title:
+      'is refused with a sentence and its serial in the record: expired, other authority, other purpose, not mapped',
   },
   {
     guard: 'the account of a client certificate is active',
@@ -649,6 +655,7 @@ export const GUARDS: readonly Guard[] = [
     replace: 'if (!(await parts.directory.isLive(account))) return',
     with: "if (account.name === '') return",
     tests: ['test/clients/client-certificates.test.ts'],
+    title: 'of an account that is disabled signs in no more',
   },
   {
     guard: 'a second factor is needed',
@@ -656,6 +663,7 @@ export const GUARDS: readonly Guard[] = [
     replace: "if (!owner) return refused('missing');",
     with: 'if (!owner) return proved;',
     tests: ['test/clients/client-certificates.test.ts'],
+    title: 'as a second factor signs in nobody by itself, and is needed beside the password of its owner',
   },
   {
     guard: 'a second factor is of the same account',
@@ -663,6 +671,7 @@ export const GUARDS: readonly Guard[] = [
     replace: 'owner.principal.id === proved.identity.principal.id ?',
     with: 'owner.principal.id.length > 0 ?',
     tests: ['test/clients/client-certificates.test.ts'],
+    title: 'as a second factor signs in nobody by itself, and is needed beside the password of its owner',
   },
   {
     guard: 'a second factor signs in nobody alone',
@@ -670,6 +679,7 @@ export const GUARDS: readonly Guard[] = [
     replace: "return use === 'alone' && owner ?",
     with: 'return owner ?',
     tests: ['test/clients/client-certificates.test.ts'],
+    title: 'as a second factor signs in nobody by itself, and is needed beside the password of its owner',
   },
   // Policy
   {
@@ -749,6 +759,8 @@ export const GUARDS: readonly Guard[] = [
     replace: 'const newestUs = segments.length === 0 ? await newestInLog(directory) : 0;',
     with: 'const newestUs = 0;',
     tests: ['test/audit/writer.test.ts'],
+    title:
+      'never goes back in time over restarts with a clock set back, nor where its files were lost (A-17)',
   },
   {
     guard: 'A-02: no name stops an outlet of OpenTelemetry for ever',
@@ -785,7 +797,7 @@ export const GUARDS: readonly Guard[] = [
     replace: ", 'if-none-match': '*'",
     with: '',
     tests: ['test/outlets/witnesses.test.ts'],
-    waits: true,
+    title: 'go to an object store, each as an object that nothing replaces',
   },
   {
     guard: 'A-07: the public key beside the log is the one that leads to the key that signs',
@@ -857,6 +869,7 @@ export const GUARDS: readonly Guard[] = [
     replace: 'else if (name.seq !== run.last + 1) return false;',
     with: 'else if (name.seq < 0) return false;',
     tests: ['test/audit/since.test.ts'],
+    title: 'since a checkpoint finds a number that is missing within a bundle',
   },
   {
     guard: "A-08: a writer's numbers have no hole between ranges of bundles",
@@ -864,6 +877,7 @@ export const GUARDS: readonly Guard[] = [
     replace: 'if (begins !== (numbers.get(writer) ?? 0) + 1) return undefined;',
     with: 'if (begins < 0) return undefined;',
     tests: ['test/audit/since.test.ts'],
+    title: 'since a checkpoint finds a writer whose numbers do not go on from before it',
   },
   {
     guard: 'A-07: the bundles lead to the signed root',
@@ -1159,6 +1173,7 @@ export const GUARDS: readonly Guard[] = [
     replace: 'if (bytes + chunk.length > source.size)',
     with: 'if (bytes + chunk.length < 0)',
     tests: ['test/content/shared-fill.test.ts'],
+    title: 'when the answer is longer than the manifest says',
     waits: true,
   },
   {
@@ -1434,11 +1449,60 @@ export const GUARDS: readonly Guard[] = [
     tests: ['test/audit/lock.test.ts'],
   },
   {
+    guard: 'A-22: what lost its file is written again',
+    file: 'src/audit/series.ts',
+    replace: 'homeless = { segment: number, bytes: await current.rescue() };',
+    with: 'homeless = undefined;',
+    tests: ['test/audit/gone-files.test.ts'],
+  },
+  {
+    guard: 'A-18: who lost its file and its lock writes to no other file',
+    file: 'src/audit/series.ts',
+    replace: '    await parts.checkLock();\n    const bytes',
+    with: '    const bytes',
+    tests: ['test/audit/gone-files.test.ts'],
+  },
+  {
+    guard: 'A-22: no log is begun anew in the place of one that is away',
+    file: 'src/audit/series.ts',
+    replace: 'if (!(await isThere(options.directory)))',
+    with: "if (options.directory === '')",
+    tests: ['test/audit/gone-files.test.ts'],
+  },
+  {
+    guard: 'A-22: the reader sees that the files of a writer were removed',
+    file: 'src/audit/tail.ts',
+    replace: "if (isGone) this.#forgetFiles('removed');",
+    with: '',
+    tests: ['test/audit/gone-files.test.ts'],
+  },
+  {
+    guard: 'A-22: the reader sees that a file is another one of the same number',
+    file: 'src/audit/tail.ts',
+    replace: "if (!(await this.#isSame(handle))) return 'replaced';",
+    with: '',
+    tests: ['test/audit/gone-files.test.ts'],
+  },
+  {
+    guard: 'A-09: the log is continued where this process left it only',
+    file: 'src/audit/steps.ts',
+    replace: 'await checkHead(this.#log, this.#signer, this.#newest());',
+    with: '',
+    tests: ['test/audit/gone-files.test.ts'],
+  },
+  {
+    guard: 'A-09: no older log is continued by a process that knows better',
+    file: 'src/audit/open-log.ts',
+    replace: 'if (known !== undefined && isBehind(checkpoint, known))',
+    with: 'if (known !== undefined && checkpoint.size < 0)',
+    tests: ['test/audit/gone-files.test.ts'],
+  },
+  {
     guard: 'A-22: nobody writes on to a file that was exchanged',
     file: 'src/audit/segment-file.ts',
     replace: 'if (atPath.ino !== mine.ino || atPath.dev !== mine.dev) {',
     with: 'if (mine.size < 0) {',
-    tests: ['test/audit/writer.test.ts'],
+    tests: ['test/audit/gone-files.test.ts'],
   },
   {
     guard: 'A-14: a record is waited for so long and no longer',
@@ -1446,6 +1510,7 @@ export const GUARDS: readonly Guard[] = [
     replace: '    waiting.isLate = true;\n    reject(',
     with: '    waiting.isLate = true;\n    void (',
     tests: ['test/audit/writer.test.ts'],
+    title: 'answers 503 after the time limit while the disk hangs, and says later what was late (A-14, A-15)',
     waits: true,
   },
   {
@@ -1535,6 +1600,7 @@ export const GUARDS: readonly Guard[] = [
     replace: 'if (plainBytes > limits.plainBytesMax) {',
     with: 'if (plainBytes < 0) {',
     tests: ['test/scanners/inspector/hostile.test.ts'],
+    title: 'larger than the limits is given up, stored or expanded',
   },
   {
     guard: 'V-31: no compression that clients undo hides in an odd part of an image',
@@ -1626,6 +1692,7 @@ export const GUARDS: readonly Guard[] = [
     replace: "if (identity.onlyImage !== undefined && action !== 'pull')",
     with: "if (identity.onlyImage === '' && action !== 'pull')",
     tests: ['test/scanners/harbor/pull.test.ts'],
+    title: 'may do nothing else by its credential, whatever its robot may',
   },
   {
     guard: "a scan's token pulls the manifest of its image alone",
@@ -1633,6 +1700,7 @@ export const GUARDS: readonly Guard[] = [
     replace: 'return identity.onlyImage !== undefined && identity.onlyImage !== digest;',
     with: "return identity.onlyImage !== undefined && digest === identity.onlyImage.concat('!');",
     tests: ['test/scanners/harbor/pull.test.ts'],
+    title: 'may do nothing else by its credential, whatever its robot may',
   },
   {
     guard: "a scan's token pulls the blobs of its image alone",
@@ -1640,6 +1708,7 @@ export const GUARDS: readonly Guard[] = [
     replace: 'if (!naming.includes(image)) {',
     with: 'if (naming.length === 0) {',
     tests: ['test/scanners/harbor/pull.test.ts'],
+    title: 'may do nothing else by its credential, whatever its robot may',
   },
   {
     guard: 'Harbor API: a report on another image is none',
@@ -1668,6 +1737,7 @@ export const GUARDS: readonly Guard[] = [
     replace: "process.kill(-pid, 'SIGKILL');",
     with: "process.kill(pid, 'SIGKILL');",
     tests: ['test/scanners/programs/program-scanner.test.ts'],
+    title: 'is ended with all that it has started when its time is over, or the scan is given up',
     waits: true,
   },
   {
@@ -1706,6 +1776,7 @@ export const GUARDS: readonly Guard[] = [
     replace: "const isPusher = call.method === 'HEAD' && (await mayPush(call, parts, repository));",
     with: "const isPusher = call.method === 'HEAD';",
     tests: ['test/gateway/rights.test.ts', 'test/product/judged.test.ts'],
+    title: 'T-32: manifest HEAD by pull is 200',
   },
   {
     guard: 'V-03: HEAD of a blob is judged for whoever may not push',
@@ -1713,6 +1784,7 @@ export const GUARDS: readonly Guard[] = [
     replace: "const isPusher = call.method === 'HEAD' && (await mayPush(call, parts, repository));",
     with: "const isPusher = call.method === 'HEAD';",
     tests: ['test/gateway/rights.test.ts', 'test/product/judged.test.ts'],
+    title: 'T-32: blob HEAD by pull is 200',
   },
   {
     guard: 'N-13, N-23: named is not held: a blob is given by a repository that holds it',
@@ -1721,6 +1793,7 @@ export const GUARDS: readonly Guard[] = [
       "if (!held) return deny({ ...facts, reason: 'blob.unknown' }, blobUnknown(repository, digest));\n  const size = (await parts.content.find(digest))?.size ?? held.size;",
     with: 'const size = (await parts.content.find(digest))?.size ?? held?.size ?? 0;',
     tests: ['test/product/other-repositories.test.ts'],
+    title: 'V-18, N-13: is not given because a manifest names it as a layer that lies elsewhere',
   },
   {
     guard: 'V-18: named is not held: a blob is served where its repository holds it',
@@ -1728,6 +1801,7 @@ export const GUARDS: readonly Guard[] = [
     replace: "if (!held) return deny({ ...facts, reason: 'blob.unknown' }, blobUnknown(repository, digest));",
     with: '',
     tests: ['test/product/other-repositories.test.ts'],
+    title: 'V-18, N-13: is not given because a manifest names it as a layer that lies elsewhere',
   },
   {
     guard: 'N-16: setting a tag that exists needs the right to overwrite',
@@ -1735,6 +1809,7 @@ export const GUARDS: readonly Guard[] = [
     replace: "existing.has(tag) ? 'tag.overwrite' : 'tag.create'",
     with: "'tag.create'",
     tests: ['test/gateway/rights.test.ts'],
+    title: 'N-16: who may create a tag may not overwrite one',
   },
   {
     guard: 'N-16: whether a tag is there is looked up again in the transaction that sets it',
@@ -1742,6 +1817,7 @@ export const GUARDS: readonly Guard[] = [
     replace: '(known.has(tag) ? tagRights.mayOverwrite : tagRights.mayCreate)',
     with: 'tagRights.mayCreate || tagRights.mayOverwrite',
     tests: ['test/store/contracts.test.ts'],
+    title: 'links in SQLite the rights on tags N-16: of two pushes that race for a new tag',
   },
   {
     guard: 'N-16: the rights on tags that the store checks are those of the pusher',
@@ -1749,6 +1825,7 @@ export const GUARDS: readonly Guard[] = [
     replace: "mayOverwrite: await may('tag.overwrite')",
     with: 'mayOverwrite: true',
     tests: ['test/gateway/rights.test.ts'],
+    title: 'N-16: of pushes that race for a new tag one creates it, and none of the others overwrites',
   },
   {
     guard: 'registry verify finds what is linked and not there',
@@ -1756,6 +1833,7 @@ export const GUARDS: readonly Guard[] = [
     replace: 'if (holders.length > 0) flaws.push',
     with: 'if (holders.length < 0) flaws.push',
     tests: ['test/product/registry.test.ts'],
+    title: 'the same without a server: what was removed is missing until it is pushed again',
   },
   {
     guard: 'H-12: a CONNECT does not hold its connection for ever',
@@ -1763,6 +1841,7 @@ export const GUARDS: readonly Guard[] = [
     replace: 'socket.end(answer, () => socket.destroy());',
     with: 'socket.end(answer);',
     tests: ['test/gateway/listener.test.ts'],
+    title: 'H-12: by CONNECT is refused, recorded and ended, also when the client leaves it open',
     waits: true,
   },
   {
@@ -1771,6 +1850,7 @@ export const GUARDS: readonly Guard[] = [
     replace: 'const isGone = !isRefusal(refusal) || refusal.status === 404;',
     with: 'const isGone = !isRefusal(refusal);',
     tests: ['test/product/other-repositories.test.ts'],
+    title: 'F-37: can be deleted here, too, and is then not served from what was kept of it',
   },
   {
     guard: 'H-19: no body on GET, HEAD, DELETE or OPTIONS',
@@ -1821,6 +1901,7 @@ export const GUARDS: readonly Guard[] = [
     replace: "if (code !== 'DG_AUDIT_UNAVAILABLE') {",
     with: "if (code === 'DG_NONE') {",
     tests: ['test/gateway/promises.test.ts'],
+    title: 'who hangs up before the decision is recorded with it',
     waits: true,
   },
   {
@@ -1955,6 +2036,7 @@ export const GUARDS: readonly Guard[] = [
     replace: "if (request.headers.host === undefined && request.httpVersion === '1.1') {",
     with: "if (request.url === '?') {",
     tests: ['test/gateway/slow-clients.test.ts'],
+    title: 'H-13: refuses a request without Host, and records it',
   },
   {
     guard: 'H-29: a body that trickles is cut',
@@ -1962,6 +2044,7 @@ export const GUARDS: readonly Guard[] = [
     replace: 'if (isClients && socket.bytesRead - before < bytesMin) socket.destroy();',
     with: '',
     tests: ['test/gateway/slow-clients.test.ts'],
+    title: 'H-29: cuts a body that trickles, and not one that comes as fast as it is read',
     waits: true,
   },
   {
@@ -1970,6 +2053,7 @@ export const GUARDS: readonly Guard[] = [
     replace: 'connectionsCheckingInterval: Math.min(options.headerMsMax, CHECK_EVERY_MS_MAX),',
     with: '',
     tests: ['test/gateway/slow-clients.test.ts'],
+    title: 'H-29: cuts headers that are not complete in time with 408, and records it',
     waits: true,
   },
   {
@@ -1978,6 +2062,7 @@ export const GUARDS: readonly Guard[] = [
     replace: '0, peers.ofSocket(socket));\n    socket.destroy();',
     with: '0, peers.ofSocket(socket));',
     tests: ['test/gateway/slow-clients.test.ts'],
+    title: 'H-30: cuts a TLS handshake that does not end, and records it once',
     waits: true,
   },
   {
@@ -1986,6 +2071,7 @@ export const GUARDS: readonly Guard[] = [
     replace: ' && !connections.isAnswering(socket)',
     with: '',
     tests: ['test/gateway/slow-clients.test.ts'],
+    title: 'writes no refusal into an answer that is on its way',
   },
   {
     guard: 'what is no request is recorded once',
@@ -1993,6 +2079,7 @@ export const GUARDS: readonly Guard[] = [
     replace: 'if (!connections.isFirstError(socket)) return;\n  const code',
     with: 'const code',
     tests: ['test/gateway/slow-clients.test.ts'],
+    title: 'records what is no request once, however much of it comes',
   },
   // Tokens and administration
   {
@@ -2043,6 +2130,7 @@ export const GUARDS: readonly Guard[] = [
     replace: 'if (twice !== undefined)',
     with: "if (twice === '')",
     tests: ['test/api/surface.test.ts'],
+    title: 'refuses a member that the address gives already',
   },
   {
     guard: 'T-32: nobody calls what no grant gives',
@@ -2071,6 +2159,7 @@ export const GUARDS: readonly Guard[] = [
     replace: '/^bearer /i.test(authorization)',
     with: '/^never /i.test(authorization)',
     tests: ['test/api/surface.test.ts'],
+    title: 'takes the refresh token of a sign-in, and no access token',
   },
   {
     guard: 'T-25: a token is for this service',
@@ -2092,6 +2181,7 @@ export const GUARDS: readonly Guard[] = [
     replace: "ask.wantsRefreshToken && (identity.via === 'basic' || identity.via === 'browser')",
     with: 'ask.wantsRefreshToken',
     tests: ['test/api/token.test.ts'],
+    title: 'signs a robot in with its secret, and gives it no refresh token',
   },
   {
     guard: 'T-18: a token holds no more than is granted',
@@ -2106,6 +2196,7 @@ export const GUARDS: readonly Guard[] = [
     replace: 'if (problem !== undefined) throw new ApiProblem',
     with: "if (problem === '') throw new ApiProblem",
     tests: ['test/api/surface.test.ts'],
+    title: 'C-17: refuses a weak password with the reason',
   },
   {
     guard: 'F-30: one address has so many connections and no more',
@@ -2127,6 +2218,7 @@ export const GUARDS: readonly Guard[] = [
     replace: 'proxyProtocol && isProxy(plainAddress(socket.remoteAddress))',
     with: 'proxyProtocol',
     tests: ['test/gateway/proxied.test.ts'],
+    title: 'H-26: from anybody else the header is no TLS; without one they are served as themselves',
   },
   {
     guard: 'H-26: what is no PROXY header ends the connection',
@@ -2134,6 +2226,7 @@ export const GUARDS: readonly Guard[] = [
     replace: "if (header.kind === 'malformed') refuse();",
     with: "if (header.kind === 'malformed') begin();",
     tests: ['test/gateway/proxied.test.ts'],
+    title: 'H-26: without header, with garbage, or too slow with it is closed and recorded',
   },
   {
     guard: 'H-26: a PROXY header of version 2 has a bound',
@@ -2155,6 +2248,7 @@ export const GUARDS: readonly Guard[] = [
     replace: 'setTimeout(refuse, headerMsMax)',
     with: 'setTimeout(() => {}, headerMsMax)',
     tests: ['test/gateway/proxied.test.ts'],
+    title: 'H-26: without header, with garbage, or too slow with it is closed and recorded',
     waits: true,
   },
   {
@@ -2163,6 +2257,8 @@ export const GUARDS: readonly Guard[] = [
     replace: 'if (crowded) return deny',
     with: 'if (crowded && false) return deny',
     tests: ['test/product/limits.test.ts'],
+    title:
+      'F-30: one address that floods is refused everywhere, before anybody looks at a credential; another is served',
     waits: true,
   },
   {
@@ -2171,6 +2267,7 @@ export const GUARDS: readonly Guard[] = [
     replace: 'if (greedy) return deny',
     with: 'if (greedy && false) return deny',
     tests: ['test/product/limits.test.ts'],
+    title: 'one that asks for too much is told so, wherever it asks from, and nobody else feels it',
     waits: true,
   },
   {
@@ -2179,6 +2276,7 @@ export const GUARDS: readonly Guard[] = [
     replace: "if (!plan.isAllowed || !('repository' in route)) return plan;",
     with: "if (!('repository' in route)) return plan;",
     tests: ['test/product/limits.test.ts'],
+    title: 'repositories have a limit of their own, which only who may go there can use up',
   },
   {
     guard: 'F-30: the API counts what an address asks for',
@@ -2186,6 +2284,8 @@ export const GUARDS: readonly Guard[] = [
     replace: 'if (!crowded) return next();',
     with: 'if (!crowded || crowded) return next();',
     tests: ['test/product/limits.test.ts'],
+    title:
+      'F-30: one address that floods is refused everywhere, before anybody looks at a credential; another is served',
     waits: true,
   },
   {
@@ -2238,6 +2338,8 @@ export const GUARDS: readonly Guard[] = [
     replace: "if (refusal) return deny({ ...facts, reason: 'quota.exceeded' }, refusal);",
     with: '',
     tests: ['test/product/limits.test.ts'],
+    title:
+      'P-21: a push beyond the quota is refused with a sentence, with and without a length; what is there stays',
     waits: true,
   },
   {
@@ -2282,6 +2384,7 @@ export const GUARDS: readonly Guard[] = [
     replace: 'rejectUnauthorized: true,',
     with: '',
     tests: ['test/cli/commands.test.ts'],
+    title: 'refuses a server that it cannot trust, whatever the environment says',
     waits: true,
   },
   {
@@ -2297,6 +2400,7 @@ export const GUARDS: readonly Guard[] = [
     replace: 'if (isServer) await inTurn(() => ensurePolicies',
     with: 'await inTurn(() => ensurePolicies',
     tests: ['test/cli/offline.test.ts'],
+    title: 'touches no policy, though it reads no configuration of the server',
   },
   {
     guard: "C-17: the first admin's password is strong",
@@ -2304,6 +2408,7 @@ export const GUARDS: readonly Guard[] = [
     replace: 'if (problem === undefined) return;',
     with: "if (problem !== '') return;",
     tests: ['test/app/start.test.ts'],
+    title: 'C-17: takes a first password that can be guessed, since the operator could set any, and says so',
     waits: true,
   },
   {
@@ -2312,6 +2417,7 @@ export const GUARDS: readonly Guard[] = [
     replace: '!isDraining && house.isReady()',
     with: 'house.isReady()',
     tests: ['test/app/start.test.ts'],
+    title: 'is not ready at once, lets a transfer end, takes no new connection, and exits 0',
     waits: true,
   },
   {
@@ -2320,6 +2426,7 @@ export const GUARDS: readonly Guard[] = [
     replace: 'setInterval(() => server.closeIdleConnections(), CLOSE_EVERY_MS)',
     with: 'setInterval(() => {}, CLOSE_EVERY_MS)',
     tests: ['test/app/start.test.ts'],
+    title: 'is not ready at once, lets a transfer end, takes no new connection, and exits 0',
     waits: true,
   },
   {
@@ -2477,6 +2584,7 @@ export const GUARDS: readonly Guard[] = [
     replace: 'if (rows[0]?.standby !== false)',
     with: 'if (rows.length > 1)',
     tests: ['test/store/replicas.test.ts'],
+    title: 'read nothing from a standby, which may not have heard yet that a right was taken',
     waits: true,
   },
   {
@@ -2696,6 +2804,7 @@ export const GUARDS: readonly Guard[] = [
     replace: 'if (wasWhole && !isNow) {',
     with: 'if (wasWhole && !isNow && line === undefined) {',
     tests: ['test/cluster/replica-changes.test.ts'],
+    title: 'is broken a second after the last reading, and then all that is cached goes, V-22',
     waits: true,
   },
   {

@@ -97,6 +97,18 @@ export class Appender {
     this.#parts.logger.info('access log writable again', { writer: this.#names.writer, records: count });
   }
 
+  /** Looks whether the files are where they belong. @throws what is wrong; nothing is then taken until it is mended. */
+  async look(): Promise<void> {
+    if (this.#unsettled !== undefined) return;
+    try {
+      await this.#parts.series.look();
+    } catch (error) {
+      this.#unsettled = { text: '', count: 0 };
+      this.#failed(error);
+      throw error;
+    }
+  }
+
   /** Ends the rest after a failure: the next append is tried at once. */
   wake(): void {
     clearTimeout(this.#restTimer);

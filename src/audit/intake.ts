@@ -24,7 +24,10 @@ export function createIntake(
     async collect() {
       const lines: TailLine[] = [];
       let hasMore = false;
-      for (const [writer, segments] of await listSegments(directory)) {
+      const listed = await listSegments(directory);
+      // Also writers whose files are all gone: their tails have to see it.
+      for (const writer of new Set([...listed.keys(), ...tails.keys()])) {
+        const segments = listed.get(writer) ?? [];
         const tail = tails.get(writer) ?? new WriterTail(writers.get(writer));
         tails.set(writer, tail);
         const read = await tail.read(segments);

@@ -1,5 +1,5 @@
 import { StartError } from '../base/index.ts';
-import { openCheckpoint, signCheckpoint } from './checkpoint.ts';
+import { type Checkpoint, openCheckpoint, signCheckpoint } from './checkpoint.ts';
 import { makeDirectory } from './disk.ts';
 import type { LogHead } from './growth.ts';
 import {
@@ -27,6 +27,9 @@ import {
 } from './transfers.ts';
 import { createTree, TILE_WIDTH } from './tree.ts';
 
+/** What a checkpoint says of its log. */
+export type Head = Pick<Checkpoint, 'size' | 'root'>;
+
 export interface OpenedLog {
   readonly head: LogHead;
   readonly positions: Positions;
@@ -38,18 +41,29 @@ export interface OpenedLog {
  * Opens the log for its one writer as the last checkpoint left it, or makes an empty one. Tiles beyond the
  * checkpoint are from a step that did not end: they are written anew.
  *
+ * @param known the newest checkpoint that this process has signed: an older one in its place is somebody's doing.
  * @throws {StartError} it is another node's, was signed with another key, or is damaged: nothing may be signed over
  *   that, or the damage would become the truth.
  */
-export async function openLog(log: string, signer: Signer): Promise<OpenedLog> {
+export async function openLog(log: string, signer: Signer, known?: Head): Promise<OpenedLog> {
+  const text = await readLogFile(log, CHECKPOINT_FILE);
+  if (text === undefined && known !== undefined) {
+    throw new StartError(
+      `${log}: the checkpoint was removed while the server ran; put the log back as it was`,
+    );
+  }
   await makeDirectory(log);
   const verifier = await settleKey(log, signer);
-  const text = await readLogFile(log, CHECKPOINT_FILE);
   if (text === undefined) return makeLog(log, signer);
   const checkpoint = openCheckpoint(text, verifier);
   if (checkpoint === undefined) {
     throw new StartError(
       `${log}: the checkpoint is not one that ${signer.name} signed; run: dockgate audit verify`,
+    );
+  }
+  if (known !== undefined && isBehind(checkpoint, known)) {
+    throw new StartError(
+      `${log}: was exchanged for another while the server ran; put the log back as it was`,
     );
   }
   try {
@@ -66,6 +80,19 @@ export async function openLog(log: string, signer: Signer): Promise<OpenedLog> {
     if (!(error instanceof LogDamaged)) throw error;
     throw new StartError(`${log}: damaged (${error.message}); run: dockgate audit verify`);
   }
+}
+
+/** @throws {LogDamaged} somebody removed or exchanged the log: one that is built further would hide that. */
+export async function checkHead(log: string, { name, publicKey }: Signer, known: Head): Promise<void> {
+  const verifier = parseVerifierKey(printVerifierKey(name, publicKey));
+  const text = await readLogFile(log, CHECKPOINT_FILE);
+  const found = text === undefined || verifier === undefined ? undefined : openCheckpoint(text, verifier);
+  if (found?.size !== known.size || !found.root.equals(known.root))
+    throw new LogDamaged('the checkpoint was removed or exchanged while the server ran');
+}
+
+function isBehind({ size, root }: Head, known: Head): boolean {
+  return size < known.size || (size === known.size && !root.equals(known.root));
 }
 
 /** Notes that follow from the leaves are written anew where they were lost or spoilt: `verify` missed them. */

@@ -15,7 +15,7 @@ import {
 } from './log-files.ts';
 import { type KeyPaths, NextKey } from './next-key.ts';
 import type { Signer } from './note.ts';
-import { type OpenedLog, openLog } from './open-log.ts';
+import { checkHead, type Head, type OpenedLog, openLog } from './open-log.ts';
 import type { RecordIndexWrites } from './ports.ts';
 import { type Position, printPositions } from './positions.ts';
 import { Pruner, type PrunerOptions } from './pruner.ts';
@@ -138,7 +138,7 @@ export class Steps {
   }
 
   async #exchangeKey(): Promise<void> {
-    const head = { size: this.size, root: this.#head.tree.root() };
+    const head = this.#newest();
     const keepNotes = (...signers: readonly Signer[]): Promise<void> => this.#keepNotes(...signers);
     const signer = await this.#nextKey?.exchange(this.#signer, head, keepNotes);
     if (signer === undefined || signer === this.#signer) return;
@@ -159,7 +159,7 @@ export class Steps {
 
   /** What was read and not appended is read again, from where the checkpoint on the disk stands. */
   async #reopen(): Promise<void> {
-    const { head, positions, transfers } = await openLog(this.#log, this.#signer);
+    const { head, positions, transfers } = await openLog(this.#log, this.#signer, this.#newest());
     this.#head = head;
     this.#writers = new Map(positions.writers);
     this.#transfers = transfers;
@@ -179,8 +179,13 @@ export class Steps {
     return hasMore;
   }
 
+  #newest(): Head {
+    return { size: this.size, root: this.#head.tree.root() };
+  }
+
   /** Tiles first, then the signature over them: a checkpoint never covers what a crash could take away. */
   async #append(lines: readonly TailLine[]): Promise<void> {
+    await checkHead(this.#log, this.#signer, this.#newest());
     const { head, files } = growLog(this.#head, lines);
     await writeTiles(this.#log, files);
     await this.#leftovers.sweep(this.size, files);

@@ -18,15 +18,16 @@ export interface TailLine extends WalLine {
 
 /** What a reader reports and does not decide about. */
 export interface TailProblem {
-  readonly problem: 'torn' | 'hole' | 'repeated';
+  readonly problem: 'torn' | 'hole' | 'repeated' | 'gone';
   readonly segment: number;
   readonly note: string;
 }
 
 /**
  * Reads one writer's lines in order, each once. Where the log stands is found by number and hash of the writer's last
- * leaf; lines that were written again after a failed append are passed over. A line that fits nowhere is taken all
- * the same: no record may be lost, and `verify` names what does not follow.
+ * leaf; lines that were written again after a failed append are passed over. Files that are removed, or replaced by
+ * others, while they are read are found out, and what is there then is read from its beginning. A line that fits
+ * nowhere is taken all the same: no record may be lost, and `verify` names what does not follow.
  */
 export class WriterTail {
   #last: Position | undefined;
@@ -36,7 +37,12 @@ export class WriterTail {
   #segment = 0;
   #offset = 0;
   #lastLineSegment = 0;
+  /** The last line before `offset`, by which the file is known again. */
+  #mark: { readonly bytes: number; readonly leaf: TreeHash } | undefined;
+  /** Leaves of lines that the log holds, or will with this read. */
   #recent = new Map<number, TreeHash>();
+  /** The same of lines before the log's last one, as far as it is known that they are. */
+  #passed = new Map<number, TreeHash>();
   #lines: TailLine[] = [];
   #problems: TailProblem[] = [];
 
@@ -63,9 +69,17 @@ export class WriterTail {
   }> {
     this.#lines = [];
     this.#problems = [];
+    // The segment of the last line is never removed by us.
+    const isGone = this.#lastLineSegment > 0 && segments.every((one) => one.number !== this.#lastLineSegment);
+    if (isGone) this.#forgetFiles('removed');
     for (const segment of segments) {
       if (segment.number < this.#segment) continue;
       const end = await this.#readSegment(segment);
+      if (end === 'replaced') {
+        // Only the segment that was read before can be: nothing was taken in this read yet.
+        this.#forgetFiles('replaced');
+        return this.#readAgain(segments);
+      }
       if (end === 'full') return { lines: this.#lines, problems: this.#problems, hasMore: true };
       const isEnded = segment !== segments.at(-1);
       if (isEnded && end > 0)
@@ -76,33 +90,53 @@ export class WriterTail {
         'repeated',
         'the write-ahead files do not hold the last line of the log: they were replaced',
       );
-      this.#startOver();
-      const problems = this.#problems;
-      const again = await this.read(segments);
-      return { ...again, problems: [...problems, ...again.problems] };
+      this.#isCaughtUp = true;
+      this.#goBack();
+      return this.#readAgain(segments);
     }
     return { lines: this.#lines, problems: this.#problems, hasMore: false };
   }
 
-  #startOver(): void {
-    this.#isCaughtUp = true;
-    this.#segment = 0;
-    this.#offset = 0;
-    this.#recent = new Map();
+  async #readAgain(segments: readonly Segment[]): ReturnType<WriterTail['read']> {
+    const problems = this.#problems;
+    const again = await this.read(segments);
+    return { ...again, problems: [...problems, ...again.problems] };
   }
 
-  /** @returns the bytes of its tail, or `full` when there is more than one read takes. */
-  async #readSegment(segment: Segment): Promise<number | 'full'> {
+  /** As at a start: the place of the log's last line is looked for in the files that are there now. */
+  #forgetFiles(what: 'removed' | 'replaced'): void {
+    this.#report(
+      'gone',
+      `the file was ${what} while it was in use; all that is there is read from the beginning`,
+    );
+    this.#isCaughtUp = this.#last === undefined;
+    this.#goBack();
+  }
+
+  #goBack(): void {
+    this.#segment = 0;
+    this.#offset = 0;
+    this.#mark = undefined;
+    this.#lastLineSegment = 0;
+    this.#passedCount = 0;
+    this.#passed = new Map();
+  }
+
+  /** @returns the bytes of its tail, `full` when there is more than one read takes, or that it is not the same file. */
+  async #readSegment(segment: Segment): Promise<number | 'full' | 'replaced'> {
     if (segment.number > this.#segment) {
       this.#segment = segment.number;
       this.#offset = 0;
+      this.#mark = undefined;
     }
     const handle = await openOrNothing(segment.path);
     // Removed under us: the numbers of the lines after it will tell whether anything is missing.
     if (handle === undefined) return 0;
     try {
       const until = (await handle.stat()).size;
-      if (until <= this.#offset) return 0;
+      if (until < this.#offset) return 'replaced';
+      if (until === this.#offset) return 0;
+      if (!(await this.#isSame(handle))) return 'replaced';
       // What a crash could still take away must not get into the log: it would differ from the writer's next lines.
       await handle.datasync();
       return await this.#readUntil(handle, segment, until);
@@ -111,10 +145,21 @@ export class WriterTail {
     }
   }
 
+  /** A file of that number that somebody, or the writer after a restart, has made anew holds another line there. */
+  async #isSame(handle: FileHandle): Promise<boolean> {
+    if (this.#mark === undefined) return true;
+    const { bytes, leaf } = this.#mark;
+    const line = Buffer.alloc(bytes);
+    await handle.read(line, 0, bytes, this.#offset - 1 - bytes);
+    return leafHash(line).equals(leaf);
+  }
+
   async #readUntil(handle: FileHandle, segment: Segment, until: number): Promise<number | 'full'> {
     for (;;) {
       const read = await readLines(handle, segment, { offset: this.#offset, until, bytesMax: READ_BYTES });
       for (const line of read.lines) this.#meet(line, segment.number);
+      const last = read.lines.at(-1)?.bytes;
+      if (last !== undefined) this.#mark = { bytes: last.length, leaf: leafHash(last) };
       this.#offset = read.nextOffset;
       if (read.isTorn || read.isAtEnd) return read.tailBytes;
       if (this.#lines.length > 0) return 'full';
@@ -127,8 +172,9 @@ export class WriterTail {
     if (!this.#isCaughtUp && !(seq === (this.#last?.seq ?? 0) + 1 && this.#passedCount === 0)) {
       this.#passedCount += 1;
       this.#lastLineSegment = segment;
-      this.#remember(seq, leaf);
+      remember(this.#passed, seq, leaf);
       this.#isCaughtUp = seq === this.#last?.seq && leaf.equals(this.#last.leaf);
+      if (this.#isCaughtUp) this.#recent = new Map([...this.#recent, ...this.#passed]);
       return;
     }
     this.#isCaughtUp = true;
@@ -139,18 +185,18 @@ export class WriterTail {
     this.#lines.push({ ...line, leaf });
     this.#last = { seq, leaf };
     this.#lastLineSegment = segment;
-    this.#remember(seq, leaf);
-  }
-
-  #remember(seq: number, leaf: TreeHash): void {
-    this.#recent.set(seq, leaf);
-    const [oldest] = this.#recent.keys();
-    if (this.#recent.size > RECENT_MAX && oldest !== undefined) this.#recent.delete(oldest);
+    remember(this.#recent, seq, leaf);
   }
 
   #report(problem: TailProblem['problem'], note: string): void {
     this.#problems.push({ problem, segment: this.#segment, note });
   }
+}
+
+function remember(recent: Map<number, TreeHash>, seq: number, leaf: TreeHash): void {
+  recent.set(seq, leaf);
+  const [oldest] = recent.keys();
+  if (recent.size > RECENT_MAX && oldest !== undefined) recent.delete(oldest);
 }
 
 async function openOrNothing(path: string): Promise<FileHandle | undefined> {

@@ -53,6 +53,8 @@ export interface AuditWriter extends Audit {
 const BATCH_RECORDS_MAX = 1024;
 /** What waits for the disk gathers so many milliseconds before: less than the disk takes. */
 const GATHER_MS: Readonly<Record<Durability, number>> = { disk: 1, os: 0 };
+/** How often, in milliseconds, a writer without work looks whether its files are still there. */
+const LOOK_MS = 1000;
 /** So many records of administrators use the reserve before there is room again. */
 const RESERVED_MAX = 1000;
 
@@ -78,16 +80,19 @@ export async function openAuditWriter(
   try {
     const start = await recoverWriter(directory, writer);
     const segmentBytesMax = options.segmentBytesMax ?? 16 * MiB;
+    let core: Writer | undefined;
     const series = createSeries(
       { directory, writer, durability, segmentBytesMax, firstNumber: start.nextNumber },
       {
         clock: parts.clock,
         openSegment: parts.openSegment ?? openSegmentFile,
         checkLock: () => lock.check(),
+        onRescued: (rescued) => core?.tellRescued(rescued),
       },
     );
-    const core = new Writer(options, parts, series, start);
-    return { ...core.audit(), close: () => core.close().finally(() => lock.release()) };
+    const opened = new Writer(options, parts, series, start);
+    core = opened;
+    return { ...opened.audit(), close: () => opened.close().finally(() => lock.release()) };
   } catch (error) {
     await lock.release();
     throw error;
@@ -106,6 +111,8 @@ class Writer {
   readonly #reserve: Reserve;
   /** Records of administrators since the disk became full. */
   #reservedCount = 0;
+  readonly #looking: NodeJS.Timeout;
+  #mustLook = false;
   #isDraining = false;
   #drained: Promise<void> = Promise.resolve();
   #isClosed = false;
@@ -126,6 +133,7 @@ class Writer {
       notesPerSecondAndAddress: options.notesPerSecondAndAddress ?? 10,
     };
     this.#notes = createNotes(limits, { ...parts, pass: (summary) => this.#enqueueOrCount(summary) });
+    this.#looking = setInterval(() => this.#look(), LOOK_MS).unref();
     // Whatever an earlier process of this writer had begun and not told the end of, has ended.
     if (start.lastSeq > 0) this.#system('log.reopened', {});
     const behindMs = Math.round(start.newestUs / 1000 - parts.clock.nowMs());
@@ -153,11 +161,28 @@ class Writer {
 
   async close(): Promise<void> {
     const { waitMsMax } = this.#options;
+    clearInterval(this.#looking);
     this.#notes.flush();
     this.#isClosed = true;
     await Promise.race([this.#drainAll(), later(waitMsMax)]);
     this.#queue.fail(new Error('the log was closed'));
     await Promise.race([this.#appender.close(), later(waitMsMax)]);
+  }
+
+  /** Its lines are safe again, and the log says that somebody was at its files. */
+  tellRescued({ segment, bytes }: { readonly segment: number; readonly bytes: number }): void {
+    const { writer } = this.#options;
+    this.#parts.logger.warn('a file of the access log was removed or renamed in use; its lines are safe', {
+      ...{ writer, segment, bytes },
+    });
+    const note = `segment ${segment} was removed or renamed in use; what the log did not hold of it was written again`;
+    this.#system('log.recovered', { bytes, reason: 'segment-gone', note });
+  }
+
+  /** A busy writer looks by itself, with its appends. */
+  #look(): void {
+    this.#mustLook = !this.#isDraining && !this.#isClosed;
+    if (this.#mustLook) this.#start();
   }
 
   async #drainAll(): Promise<void> {
@@ -253,6 +278,8 @@ class Writer {
       while (this.#hasWork()) {
         await this.#gathering.wait();
         await this.#appender.settle();
+        if (this.#mustLook) await this.#appender.look();
+        this.#mustLook = false;
         await this.#write(this.#queue.take(BATCH_RECORDS_MAX));
       }
     } catch (error) {
@@ -265,7 +292,7 @@ class Writer {
 
   #hasWork(): boolean {
     if (this.#appender.isLost || this.#appender.isResting) return false;
-    return this.#queue.length > 0 || !this.#appender.isSettled;
+    return this.#queue.length > 0 || this.#mustLook || !this.#appender.isSettled;
   }
 
   async #write(batch: readonly Waiting[]): Promise<void> {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { appendFile, readdir, readFile, rename, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { appendFile, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import type { AuditEntry } from '../../src/audit/index.ts';
@@ -271,13 +271,7 @@ describe('a writer of the access log', () => {
   });
 
   const disturbances: readonly [string, (path: string) => Promise<void>][] = [
-    ['removed', (path) => rm(path)],
-    ['renamed, as logrotate does', (path) => rename(path, `${path}.1`)],
     ['truncated, as copytruncate does', (path) => truncate(path, 0)],
-    [
-      'replaced by another file',
-      async (path) => writeFile(`${path}.new`, '').then(() => rename(`${path}.new`, path)),
-    ],
     ['appended to by somebody else', (path) => appendFile(path, 'hello\n')],
   ];
   for (const [what, disturb] of disturbances) {
@@ -296,21 +290,6 @@ describe('a writer of the access log', () => {
       await isClean(4);
     });
   }
-
-  it('makes its directory again when somebody removed it (A-22)', async () => {
-    const clock = createManualClock(Date.now());
-    const writer = await lab.openWriter({ clock });
-    await writer.record(entry());
-    await sequence();
-    await rm(join(lab.directory, 'wal'), { recursive: true });
-    clock.advance(200);
-    await assert.rejects(writer.record(entry()), UNAVAILABLE);
-    await until(() => writer.isWritable(), 'writable again');
-    await writer.record(entry());
-    await assert.rejects(lab.openWriter(), StartError);
-    await sequence();
-    await isClean(4);
-  });
 
   it('stops for good when another process took over its lock', async () => {
     const clock = createManualClock(Date.now());
