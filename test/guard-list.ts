@@ -1002,6 +1002,13 @@ export const GUARDS: readonly Guard[] = [
     tests: ['test/bin/launcher.test.ts'],
   },
   {
+    guard: 'V-21: who reads along with another process has all of it only when that has published it',
+    file: 'src/content/followed-fill.ts',
+    replace: 'if (found.size === size && published?.ino === found.ino) break;',
+    with: 'if (found.size === size) break;',
+    tests: ['test/content/followed-fill.test.ts'],
+  },
+  {
     guard: 'a session ends with the list of revoked certificates that it was judged by',
     file: 'src/tls/tickets.ts',
     replace: 'ticketKey(secret, bound, period)',

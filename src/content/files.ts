@@ -66,12 +66,13 @@ export function pathOf({ directory }: Places, digest: Digest): string {
   return join(directory, algorithmOf(digest), hex.slice(0, 2), hex);
 }
 
-/** A new file of an unguessable name, mode 0600 whatever the umask is. */
+/** A new file of an unguessable `name`, mode 0600 whatever the umask is. */
 export async function openTemporary(
   { temporary }: Places,
   random: Random,
+  name = newId(random),
 ): Promise<{ readonly path: string; readonly file: FileHandle }> {
-  const path = join(temporary, newId(random));
+  const path = join(temporary, name);
   const file = await open(path, CREATE_FLAGS, 0o600);
   try {
     await file.chmod(0o600);

@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto';
 import { type FileHandle, rm } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
-import type { Clock, Logger, Random } from '../base/index.ts';
+import { type Clock, type Logger, type Random, SECOND_MS } from '../base/index.ts';
 import { algorithmOf, type ByteRange, type Digest, Fault } from '../oci/index.ts';
 import { digestFrom } from './digests.ts';
 import { ContentCut, ContentMismatch, ContentUnavailable, orUnavailable } from './faults.ts';
 import { openPublished, openTemporary, type Places, publish } from './files.ts';
+import { streamGrowing } from './growing-stream.ts';
 import { createGrowth, type Growth } from './growth.ts';
-import { createLeases, type Lease } from './leases.ts';
-import { READ_BYTES, streamOf } from './stream-of.ts';
+import { createLeases } from './leases.ts';
 
 /** Content on its way into the store, to be read by any number of callers while it grows. */
 export interface Fill {
@@ -39,19 +39,24 @@ export interface FillParts {
   readonly published: (digest: Digest, file: FileHandle) => Promise<void>;
 }
 
+const SIGN_EVERY_MS = SECOND_MS;
+
 /**
  * Begins a fill. It goes on when all who asked for it have gone: the next will ask again (threat P-14).
  *
  * The last byte of each reader is held back until the digest is known to be right, so that a reader of other bytes
  * than the digest names always sees a broken transfer (threats V-21, P-09).
  *
+ * @param name of the unfinished file, where others are told of it.
  * @throws {ContentUnavailable} no file could be made; `start` was not called.
  * @throws what `start` throws: nothing was promised to anybody yet, so that its status can still be answered.
  */
-export async function startFill(source: FillSource, parts: FillParts): Promise<Fill> {
+export async function startFill(source: FillSource, parts: FillParts, name?: string): Promise<Fill> {
   const { digest, size } = source;
-  const { path, file } = await orUnavailable(openTemporary(parts.places, parts.random));
+  const { path, file } = await orUnavailable(openTemporary(parts.places, parts.random, name));
+  const stopSigns = giveSigns(file);
   const body = await source.start().catch(async (error: unknown) => {
+    stopSigns();
     await file.close();
     await discard(path);
     throw faultOf(error);
@@ -59,14 +64,24 @@ export async function startFill(source: FillSource, parts: FillParts): Promise<F
   const growth = createGrowth();
   const done = store({ digest, size, body }, parts, { path, file, growth });
   // Readers hear of a failure through their streams; nobody else needs to wait for it.
-  done.catch(() => {});
+  done.catch(() => {}).then(stopSigns);
   const leases = createLeases(file, async () => {
     const opened = await openPublished(parts.places, digest);
     if (!opened) throw new ContentUnavailable('removed since it was stored');
     return opened.file;
   });
   done.then(leases.releaseFirst, leases.releaseFirst);
-  return { size, done, stream: (range) => streamGrowing(leases.take(), growth, spanOf(size, range)) };
+  return { size, done, stream: (range) => streamGrowing(leases.take(), growth, size, range) };
+}
+
+/** Touches the file, also while the registry is slow: other processes that read along see that this one lives. */
+function giveSigns(file: FileHandle): () => void {
+  const timer = setInterval(() => {
+    const now = new Date();
+    // Closed meanwhile, or a disk that refuses: then others ask for themselves.
+    file.utimes(now, now).catch(() => {});
+  }, SIGN_EVERY_MS).unref();
+  return () => clearInterval(timer);
 }
 
 interface Arriving {
@@ -134,29 +149,4 @@ async function writeAll(file: FileHandle, chunk: Uint8Array, at: number): Promis
     const { bytesWritten } = await file.write(chunk, written, chunk.length - written, at + written);
     written += bytesWritten;
   }
-}
-
-interface Span {
-  readonly first: number;
-  /** Exclusive. */
-  readonly end: number;
-}
-
-function spanOf(size: number, range: ByteRange | undefined): Span {
-  return range ? { first: range.first, end: range.last + 1 } : { first: 0, end: size };
-}
-
-function streamGrowing(lease: Lease, growth: Growth, { first, end }: Span): Readable {
-  let position = first;
-  const next = async (): Promise<Buffer | undefined> => {
-    const readable = await growth.beyond(position, end);
-    if (position === end) return undefined;
-    const file = await lease.file();
-    const buffer = Buffer.allocUnsafe(Math.min(READ_BYTES, readable - position));
-    const { bytesRead } = await orUnavailable(file.read(buffer, 0, buffer.length, position));
-    if (bytesRead === 0) throw new ContentMismatch('the stored content ended early');
-    position += bytesRead;
-    return buffer.subarray(0, bytesRead);
-  };
-  return streamOf(next, lease.release);
 }

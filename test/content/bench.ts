@@ -15,7 +15,7 @@ export interface ContentBench {
   /** Opens the same directory once more, as another process would. */
   reopen(): Promise<Content>;
   pathOf(digest: Digest): string;
-  /** Names in `tmp`. */
+  /** Names in `tmp` of files. */
   unfinished(): Promise<readonly string[]>;
   close(): Promise<void>;
 }
@@ -35,7 +35,8 @@ export async function openBench(umask?: number): Promise<ContentBench> {
     content: await open(),
     reopen: open,
     pathOf: (digest) => join(directory, algorithmOf(digest), hexOf(digest).slice(0, 2), hexOf(digest)),
-    unfinished: () => readdir(join(directory, 'tmp')),
+    unfinished: async () =>
+      (await readdir(join(directory, 'tmp'))).filter((name) => !name.startsWith('claim-')),
     close: () => rm(root, { recursive: true }),
   };
 }

@@ -53,6 +53,8 @@ describe('the content store', () => {
         const entries = await readdir(other.directory, { recursive: true, withFileTypes: true });
         assert.ok(entries.length > 8);
         for (const entry of entries) {
+          // A claim, which leads nowhere.
+          if (entry.isSymbolicLink()) continue;
           const { mode } = await stat(join(entry.parentPath, entry.name));
           assert.equal(mode & 0o777, entry.isDirectory() ? 0o700 : 0o600, entry.name);
         }
