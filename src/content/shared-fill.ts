@@ -54,7 +54,7 @@ const SIGN_EVERY_MS = SECOND_MS;
 export async function startFill(source: FillSource, parts: FillParts, name?: string): Promise<Fill> {
   const { digest, size } = source;
   const { path, file } = await orUnavailable(openTemporary(parts.places, parts.random, name));
-  const stopSigns = giveSigns(file);
+  const stopSigns = giveSigns(file, parts.clock);
   const body = await source.start().catch(async (error: unknown) => {
     stopSigns();
     await file.close();
@@ -75,9 +75,9 @@ export async function startFill(source: FillSource, parts: FillParts, name?: str
 }
 
 /** Touches the file, also while the registry is slow: other processes that read along see that this one lives. */
-function giveSigns(file: FileHandle): () => void {
+function giveSigns(file: FileHandle, clock: Clock): () => void {
   const timer = setInterval(() => {
-    const now = new Date();
+    const now = clock.nowMs() / SECOND_MS;
     // Closed meanwhile, or a disk that refuses: then others ask for themselves.
     file.utimes(now, now).catch(() => {});
   }, SIGN_EVERY_MS).unref();
