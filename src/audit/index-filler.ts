@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Logger } from '../base/index.ts';
 import { openCheckpoint } from './checkpoint.ts';
 import { codeOf } from './disk.ts';
@@ -6,13 +7,18 @@ import { CHECKPOINT_FILE, KEY_FILE, logDirectory, readEntries, readLogFile } fro
 import { parseVerifierKey } from './note.ts';
 import type { IndexedRecord, RecordIndexWrites } from './ports.ts';
 import { keptFrom } from './pruned.ts';
+import { createRecentRecords, type RecentRecords } from './recent.ts';
+import type { AccessRecord } from './record.ts';
 
-const APPEND_COUNT_MAX = 500;
+/** In one transaction; some 20 ms of work. */
+const APPEND_COUNT_MAX = 1000;
 /** A step of the sequencer waits for so many; a longer way is made beside it, so that checkpoints do not wait. */
-const WAITED_COUNT_MAX = 4 * APPEND_COUNT_MAX;
+const WAITED_COUNT_MAX = 2 * APPEND_COUNT_MAX;
 
 /** Keeps the search index up with the log. Runs never overlap. */
 export interface IndexFiller {
+  /** A leaf that is in the log now: it is not read again when it comes to be filled in soon. */
+  meet(index: number, record: AccessRecord): void;
   /** Brings the index up to `size` leaves; resolves early when the way is long. Never throws: the next call goes on. */
   fill(size: number): Promise<void>;
   /** Empties the index; the next calls fill it anew from the log. */
@@ -28,12 +34,17 @@ export function createIndexFiller(
   let running: Promise<void> = Promise.resolve();
   let isRunning = false;
   let isOver = false;
+  const recent = createRecentRecords();
 
   const run = async (size: number, onLongWay: () => void): Promise<void> => {
     try {
       const next = await startOf(index, size);
       if (size - next > WAITED_COUNT_MAX) onLongWay();
-      await fillFrom(log, { next, size }, index, () => isOver);
+      const isEnded = () => isOver;
+      // What is not in memory (any more).
+      const to = Math.max(next, Math.min(size, recent.first()));
+      await fillFrom(log, { next, size: to }, index, isEnded);
+      await fillRecent(recent, to, index, isEnded);
     } catch (error) {
       // The log is the truth and is signed; the index asks where it stands at the next step.
       logger.error('access log not indexed, will retry', { code: codeOf(error) }, error);
@@ -42,6 +53,7 @@ export function createIndexFiller(
     }
   };
   return {
+    meet: recent.meet,
     fill: (size) =>
       new Promise((resolve) => {
         if (isRunning || isOver) return resolve();
@@ -89,10 +101,28 @@ async function fillFrom(
     if (records.length >= APPEND_COUNT_MAX) {
       await index.append(records);
       records = [];
+      await nextTurn();
       if (isEnded()) return;
     }
   }
   if (records.length > 0) await index.append(records);
+}
+
+/** Fills in what is in memory from this leaf on. Whatever it does not come to is read from the log by the next call. */
+async function fillRecent(
+  recent: RecentRecords,
+  from: number,
+  index: RecordIndexWrites,
+  isEnded: () => boolean,
+): Promise<void> {
+  // Meanwhile so many came that some in between were forgotten.
+  if (isEnded() || recent.first() > from) return;
+  const records = recent.takeFrom(from);
+  for (let at = 0; at < records.length && !isEnded(); at += APPEND_COUNT_MAX) {
+    await index.append(records.slice(at, at + APPEND_COUNT_MAX));
+    // A transaction gives nobody else a turn by itself.
+    await nextTurn();
+  }
 }
 
 /**

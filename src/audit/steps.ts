@@ -196,6 +196,7 @@ export class Steps {
     let index = size - lines.length;
     for (const { record, leaf } of lines) {
       this.#transfers.meet(index, record);
+      this.#filler.meet(index, record);
       this.#nextKey?.meet(record);
       this.#pruner.meet(index, record);
       index += 1;

@@ -1,5 +1,6 @@
 import type { AccessRecord, LastUse } from '../audit/index.ts';
 import { timeOf } from './record-spans.ts';
+import { inChunks } from './rows.ts';
 import type { IndexSql } from './tables.ts';
 
 /** When each principal last did what, where. */
@@ -23,15 +24,16 @@ export async function noteUses(sql: IndexSql, records: readonly AccessRecord[]):
     const at_ms = Math.max(timeOf(record), uses.get(key)?.at_ms ?? 0);
     uses.set(key, { principal_id: principal.id, action, repository, at_ms });
   }
-  if (uses.size === 0) return;
-  await sql
-    .insertInto('last_uses')
-    .values([...uses.values()])
-    .onConflict((conflict) =>
-      conflict
-        .columns(['principal_id', 'action', 'repository'])
-        .doUpdateSet({ at_ms: (eb) => eb.ref('excluded.at_ms') })
-        .whereRef('excluded.at_ms', '>', 'last_uses.at_ms'),
-    )
-    .execute();
+  for (const chunk of inChunks([...uses.values()])) {
+    await sql
+      .insertInto('last_uses')
+      .values(chunk)
+      .onConflict((conflict) =>
+        conflict
+          .columns(['principal_id', 'action', 'repository'])
+          .doUpdateSet({ at_ms: (eb) => eb.ref('excluded.at_ms') })
+          .whereRef('excluded.at_ms', '>', 'last_uses.at_ms'),
+      )
+      .execute();
+  }
 }

@@ -1,6 +1,7 @@
 import { type AccessRecord, type IndexedRecord, type RecordIndexWrites, termsOf } from '../audit/index.ts';
 import { DAY_MS } from '../base/index.ts';
-import { fromJsonText, toJsonText } from './json-text.ts';
+import { insertMany } from './insert-many.ts';
+import { fromJsonText, type JsonText, toJsonText } from './json-text.ts';
 import { noteUses } from './last-uses.ts';
 import { nextIndex } from './record-index.ts';
 import { hourOf, timeOf } from './record-spans.ts';
@@ -9,11 +10,12 @@ import type { IndexSql, IndexTables } from './tables.ts';
 import type { Write } from './transactions.ts';
 
 export function createRecordIndexWrites(write: Write<IndexTables>): RecordIndexWrites {
+  const inserts = createInserts();
   return {
     nextIndex: () => write(nextIndex),
     append: (records) =>
       write(async (sql) => {
-        for (const chunk of inChunks(records)) await append(sql, chunk);
+        if (records.length > 0) await append(sql, records, inserts);
       }),
     removeBelow: (index, countMax) =>
       write(async (sql) => {
@@ -36,20 +38,45 @@ export function createRecordIndexWrites(write: Write<IndexTables>): RecordIndexW
   };
 }
 
+interface RecordRow {
+  readonly leaf: number;
+  readonly time_ms: number;
+  readonly request_id: string;
+  readonly record: JsonText<AccessRecord>;
+}
+
+interface Posting {
+  readonly term: number;
+  readonly leaf: number;
+}
+
+/** Of one database: how a statement is put together hangs on its kind. */
+interface Inserts {
+  readonly records: (sql: IndexSql, rows: readonly RecordRow[]) => Promise<void>;
+  readonly postings: (sql: IndexSql, rows: readonly Posting[]) => Promise<void>;
+}
+
+function createInserts(): Inserts {
+  return {
+    records: insertMany((sql: IndexSql, rows) => sql.insertInto('records').values(rows)),
+    postings: insertMany((sql: IndexSql, rows) => sql.insertInto('postings').values(rows)),
+  };
+}
+
 /** A record that is there already is written again: the log is the truth, the index follows it. */
-async function append(sql: IndexSql, records: readonly IndexedRecord[]): Promise<void> {
+async function append(sql: IndexSql, records: readonly IndexedRecord[], inserts: Inserts): Promise<void> {
   const rows = records.map(({ index, record }) => ({
     leaf: index,
     time_ms: timeOf(record),
     request_id: record.requestId,
     record: toJsonText(record),
   }));
-  await remove(
+  await forget(
     sql,
     rows.map(({ leaf }) => leaf),
   );
-  await sql.insertInto('records').values(rows).execute();
-  await countTerms(sql, records, 1);
+  await inserts.records(sql, rows);
+  await inserts.postings(sql, postingsOf(await countTerms(sql, records, 1)));
   await noteUses(
     sql,
     records.map(({ record }) => record),
@@ -63,6 +90,18 @@ async function append(sql: IndexSql, records: readonly IndexedRecord[]): Promise
   }
 }
 
+/** Removes those of these leaves that are there, which is none unless an index is filled twice. */
+async function forget(sql: IndexSql, leaves: readonly number[]): Promise<void> {
+  const between = await sql
+    .selectFrom('records')
+    .select('leaf')
+    .where('leaf', '>=', Math.min(...leaves))
+    .where('leaf', '<=', Math.max(...leaves))
+    .execute();
+  if (between.length === 0) return;
+  for (const chunk of inChunks(leaves)) await remove(sql, chunk);
+}
+
 /** Takes these leaves out of everything that counts them. */
 async function remove(sql: IndexSql, leaves: readonly number[]): Promise<void> {
   const known = await sql
@@ -72,7 +111,11 @@ async function remove(sql: IndexSql, leaves: readonly number[]): Promise<void> {
     .execute();
   if (known.length === 0) return;
   const records = known.map(({ leaf, record }) => ({ index: leaf, record: fromJsonText(record) }));
-  await countTerms(sql, records, -1);
+  for (const { term, leaves: gone } of await countTerms(sql, records, -1)) {
+    await sql.deleteFrom('postings').where('term', '=', term).where('leaf', 'in', gone).execute();
+  }
+  await sql.deleteFrom('term_days').where('count', '<=', 0).execute();
+  await sql.deleteFrom('terms').where('count', '<=', 0).execute();
   await sql
     .deleteFrom('records')
     .where(
@@ -91,7 +134,14 @@ interface Gain {
   readonly countByDay: Map<number, number>;
 }
 
-async function countTerms(sql: IndexSql, records: readonly IndexedRecord[], sign: 1 | -1): Promise<void> {
+type Term = Gain & { readonly term: number };
+
+/** Adds what these records have of each term. @returns those terms. */
+async function countTerms(
+  sql: IndexSql,
+  records: readonly IndexedRecord[],
+  sign: 1 | -1,
+): Promise<readonly Term[]> {
   const gains = gainsOf(records);
   const ids = new Map<string, number>();
   for (const chunk of inChunks(gains)) {
@@ -109,26 +159,17 @@ async function countTerms(sql: IndexSql, records: readonly IndexedRecord[], sign
   }
   const known = gains.map((gain) => ({ ...gain, term: ids.get(keyOf(gain.field, gain.value)) ?? 0 }));
   await countDays(sql, known, sign);
-  // `all` counts days and has no postings: the records themselves are those.
-  const postings = known
-    .filter(({ field }) => field !== 'all')
-    .flatMap(({ term, leaves }) => leaves.map((leaf) => ({ term, leaf })));
-  if (sign === 1) {
-    for (const chunk of inChunks(postings)) await sql.insertInto('postings').values(chunk).execute();
-    return;
-  }
-  for (const { term, leaves } of known) {
-    await sql.deleteFrom('postings').where('term', '=', term).where('leaf', 'in', leaves).execute();
-  }
-  await sql.deleteFrom('term_days').where('count', '<=', 0).execute();
-  await sql.deleteFrom('terms').where('count', '<=', 0).execute();
+  return known;
 }
 
-async function countDays(
-  sql: IndexSql,
-  known: readonly (Gain & { readonly term: number })[],
-  sign: 1 | -1,
-): Promise<void> {
+/** `all` counts days and has no postings: the records themselves are those. */
+function postingsOf(terms: readonly Term[]): readonly Posting[] {
+  return terms
+    .filter(({ field }) => field !== 'all')
+    .flatMap(({ term, leaves }) => leaves.map((leaf) => ({ term, leaf })));
+}
+
+async function countDays(sql: IndexSql, known: readonly Term[], sign: 1 | -1): Promise<void> {
   const days = known.flatMap(({ term, countByDay }) =>
     [...countByDay].map(([day, count]) => ({ term, day, count: sign * count })),
   );

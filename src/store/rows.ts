@@ -1,6 +1,6 @@
 /** Entries of one page, whatever was asked: one more than a page of 1000, so that a caller can see whether there is a next. */
 const LIMIT_MAX = 1001;
-const CHUNK_ROWS = 500;
+export const CHUNK_ROWS = 500;
 
 export function clampLimit(limit: number): number {
   return Number.isNaN(limit) ? 0 : Math.min(Math.max(0, Math.trunc(limit)), LIMIT_MAX);

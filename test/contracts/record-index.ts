@@ -75,6 +75,27 @@ export function recordIndexContract(implementation: string, open: OpenStore): vo
       assert.equal(await index().nextIndex(), 2);
     });
 
+    it('takes more than one statement holds, and the same again', async () => {
+      const many = Array.from({ length: 1203 }, (_, at) =>
+        record(at, { digest: digestOf(`${at % 600}`), action: at % 2 ? 'pull' : 'push' }),
+      );
+      for (const time of ['first', 'second']) {
+        await index().append(many);
+        assert.deepEqual(await found({ digest: digestOf('1') }), [1201, 601, 1], time);
+        const { counts } = await index().count({ by: 'action' });
+        assert.deepEqual(
+          counts.map(({ value, count }) => [value, count]),
+          [
+            ['push', 602],
+            ['pull', 601],
+          ],
+          time,
+        );
+      }
+      const [oldest] = (await index().search({ limit: 1, afterIndex: -1 })).records;
+      assert.deepEqual(oldest, many[0]);
+    });
+
     it('finds by who, what, where, when and how it ended, and by all of these together', async () => {
       const by = (name: string) => ({ kind: 'user', id: `id-${name}`, name, via: 'basic' }) as const;
       await index().append([
