@@ -1505,6 +1505,14 @@ export const GUARDS: readonly Guard[] = [
     tests: ['test/audit/gone-files.test.ts'],
   },
   {
+    guard: 'a hold that went while no server ran is told',
+    file: 'src/audit/pruner.ts',
+    replace: 'records === undefined ? [] : await toldHolds(records)',
+    with: '[]',
+    tests: ['test/audit/retention.test.ts'],
+    title: 'tells a hold that was removed while no server ran',
+  },
+  {
     guard: 'A-22: nobody writes on to a file that was exchanged',
     file: 'src/audit/segment-file.ts',
     replace: 'if (atPath.ino !== mine.ino || atPath.dev !== mine.dev) {',

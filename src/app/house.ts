@@ -285,8 +285,9 @@ async function openLog(
 ): Promise<Sequencer> {
   const key = await loadOrCreateLogKey(paths.logKey);
   const { retention } = config.audit;
+  const { recordIndex } = parts.store;
   const options = { directory: paths.audit, node: config.node, keyPath: paths.logKey, retention };
-  return openSequencer(options, { ...parts, key, index: parts.store.recordIndex });
+  return openSequencer(options, { ...parts, key, index: recordIndex, records: recordIndex });
 }
 
 function openRunner(

@@ -67,7 +67,10 @@ export async function readHolds(directory: string): Promise<readonly Hold[]> {
 
 function parseHold(text: string, path: string): Hold {
   const fault = new Error(`${path}: not a hold; nothing of the access log is removed until it is mended`);
-  const value = parseOr(text, fault);
+  return toHold(parseOr(text, fault), fault);
+}
+
+function toHold(value: unknown, fault: Error): Hold {
   if (!isFields(value) || !isFields(value.filter)) throw fault;
   const { name, reason, since, filter } = value;
   if (!isLogName(name) || typeof reason !== 'string' || typeof since !== 'string') throw fault;
@@ -93,6 +96,22 @@ function optional(value: unknown, type: 'string' | 'number', fault: Error): unkn
 
 function isFields(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** The hold that a record tells; `undefined`: none that can be understood. */
+export function asHold(value: unknown): Hold | undefined {
+  try {
+    return toHold(value, new Error('not a hold'));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether they hold the same for the same reason, in whatever order that is written. */
+export function isSameHold(a: Hold, b: Hold): boolean {
+  const all = [...CONDITIONS, ...TIMES] as const;
+  const isAlike = a.name === b.name && a.reason === b.reason && a.since === b.since;
+  return isAlike && all.every((key) => a.filter[key] === b.filter[key]);
 }
 
 export function isHeld(record: AccessRecord, holds: readonly Hold[]): boolean {

@@ -3,13 +3,14 @@ import { dirname, join } from 'node:path';
 import { type Clock, type Logger, newId, type Random } from '../base/index.ts';
 import { type Border, findBorder, type Retention } from './border.ts';
 import { codeOf, isThere, syncDirectory } from './disk.ts';
-import { type Hold, readHolds } from './holds.ts';
+import { type Hold, isSameHold, readHolds } from './holds.ts';
 import { logDirectory, writeLogFile } from './log-files.ts';
 import type { Signer } from './note.ts';
-import type { RecordIndexWrites } from './ports.ts';
+import type { RecordIndexReads, RecordIndexWrites } from './ports.ts';
 import { PRUNED_FILE, type Pruned, printPruned } from './pruned.ts';
 import type { AccessRecord, Audit } from './record.ts';
 import { tilePath } from './tiles.ts';
+import { toldHolds } from './told-holds.ts';
 import { TILE_WIDTH } from './tree.ts';
 
 const ACTION = 'log.pruned';
@@ -30,6 +31,8 @@ export interface PrunerParts {
   readonly logger: Logger;
   readonly index: Pick<RecordIndexWrites, 'nextIndex' | 'removeBelow'>;
   readonly audit: Pick<Audit, 'note'>;
+  /** Where the records are found that told of holds; absent: holds are compared while the process runs only. */
+  readonly records?: Pick<RecordIndexReads, 'search'>;
 }
 
 /**
@@ -78,7 +81,7 @@ export class Pruner {
   async #look(log: { readonly size: number; readonly neededFrom: number }): Promise<void> {
     const { clock, index } = this.#parts;
     const holds = await readHolds(this.#options.directory);
-    this.#tellHolds(holds);
+    await this.#tellHolds(holds, log.size);
     const { retention } = this.#options;
     if (retention.ageMs === undefined && retention.bytesMax === undefined) return;
     const neededFrom = Math.min(log.neededFrom, await index.nextIndex());
@@ -96,17 +99,36 @@ export class Pruner {
     });
   }
 
-  /** A hold that was added or removed since the last look is told; after a start all that there are. */
-  #tellHolds(holds: readonly Hold[]): void {
-    const before = new Map(this.#holds?.map((hold) => [hold.name, hold]));
+  /**
+   * A hold that was added, changed or removed since the last look is told; after a start all that there are, and what
+   * differs from what the log told before.
+   */
+  async #tellHolds(holds: readonly Hold[], size: number): Promise<void> {
+    const { index, records } = this.#parts;
+    const isFirst = this.#holds === undefined;
+    // What the index does not know yet it will by one of the next looks.
+    if (isFirst && records !== undefined && (await index.nextIndex()) < size) return;
+    const known = this.#holds ?? (records === undefined ? [] : await toldHolds(records));
+    const before = new Map(known.map((hold) => [hold.name, hold]));
+    const note = isFirst ? { note: 'found so when the server started' } : {};
     for (const hold of holds) {
-      const known = before.get(hold.name);
+      const old = before.get(hold.name);
       before.delete(hold.name);
-      if (JSON.stringify(known) === JSON.stringify(hold)) continue;
-      this.#note('log.hold', { change: { ...(known ? { before: known } : {}), after: hold } });
+      const isSame = old !== undefined && isSameHold(old, hold);
+      if (isSame && !isFirst) continue;
+      const change = old === undefined || isSame ? { after: hold } : { before: old, after: hold };
+      this.#note('log.hold', { change, ...(old === undefined || isSame ? {} : note) });
+      if (isFirst && old !== undefined && !isSame) this.#warn('changed', hold.name);
     }
-    for (const hold of before.values()) this.#note('log.hold', { change: { before: hold } });
+    for (const hold of before.values()) {
+      this.#note('log.hold', { change: { before: hold }, ...note });
+      if (isFirst) this.#warn('removed', hold.name);
+    }
     this.#holds = holds;
+  }
+
+  #warn(what: 'changed' | 'removed', hold: string): void {
+    this.#parts.logger.warn(`a hold of the access log was ${what} while no server ran`, { hold });
   }
 
   /** Signs anew what is gone; nothing, where nothing is. @throws {Error} it could not be written. */

@@ -16,7 +16,7 @@ import { takeLock } from './lock.ts';
 import { logDirectory } from './log-files.ts';
 import { keyPathsOf } from './next-key.ts';
 import { openLog } from './open-log.ts';
-import type { RecordIndexWrites } from './ports.ts';
+import type { RecordIndexReads, RecordIndexWrites } from './ports.ts';
 import type { Audit } from './record.ts';
 import { isLogName } from './shape.ts';
 import { Steps } from './steps.ts';
@@ -43,6 +43,8 @@ export interface SequencerParts {
   readonly logger: Logger;
   readonly key: LogKey;
   readonly index: RecordIndexWrites;
+  /** Where the records are found that told of holds. */
+  readonly records?: Pick<RecordIndexReads, 'search'>;
   /** Where the sequencer's own records go. */
   readonly audit: Pick<Audit, 'note' | 'complete'>;
   /** Records from this leaf on must stay, whatever the retention says: outlets have not delivered them. */

@@ -16,7 +16,7 @@ import {
 import { type KeyPaths, NextKey } from './next-key.ts';
 import type { Signer } from './note.ts';
 import { checkHead, type Head, type OpenedLog, openLog } from './open-log.ts';
-import type { RecordIndexWrites } from './ports.ts';
+import type { RecordIndexReads, RecordIndexWrites } from './ports.ts';
 import { type Position, printPositions } from './positions.ts';
 import { Pruner, type PrunerOptions } from './pruner.ts';
 import type { Audit } from './record.ts';
@@ -31,6 +31,8 @@ export interface StepsParts {
   readonly random: Random;
   readonly logger: Logger;
   readonly index: RecordIndexWrites;
+  /** Where the records are found that told of holds. */
+  readonly records?: Pick<RecordIndexReads, 'search'>;
   readonly audit: Pick<Audit, 'note' | 'complete'>;
   readonly undelivered?: () => number;
   readonly signer: Signer;

@@ -9,6 +9,7 @@ import {
   loadOrCreateLogKey,
   openAuditWriter,
   openSequencer,
+  type RecordIndexReads,
   type RecordIndexWrites,
   type Sequencer,
   type VerifyOptions,
@@ -34,7 +35,7 @@ function keepsLines(): KeepingLogger {
 }
 
 /** A search index in memory. */
-export interface MemoryIndex extends RecordIndexWrites {
+export interface MemoryIndex extends RecordIndexWrites, Pick<RecordIndexReads, 'search'> {
   readonly records: IndexedRecord[];
 }
 
@@ -42,6 +43,10 @@ export function indexInMemory(): MemoryIndex {
   const records: IndexedRecord[] = [];
   return {
     records,
+    // One condition is enough for who looks for records of the log about itself.
+    search: async ({ action }) => ({
+      records: records.filter(({ record }) => record.action === action).toReversed(),
+    }),
     nextIndex: async () => (records.at(-1)?.index ?? -1) + 1,
     append: async (added) => {
       records.push(...added);
@@ -140,6 +145,7 @@ export async function createLab(at?: string): Promise<Lab> {
           logger,
           key,
           index: options.index ?? index,
+          records: index,
           audit: { note, complete },
         },
       );

@@ -173,6 +173,38 @@ describe('the retention of the log', function () {
     );
   });
 
+  for (const lose of ['removed', 'changed'] as const) {
+    it(`tells a hold that was ${lose} while no server ran, by what the log told before`, async () => {
+      const hold = { name: 'case-7', reason: 'order 7', since: '2026-01-01T00:00:00.000000Z', filter: {} };
+      const start = () => lab.openSequencer({ clock, pruneMs: 0, note: (one) => writer.note(one) });
+      const changes = () =>
+        lab.index.records
+          .filter(({ record }) => record.action === 'log.hold')
+          .map(({ record }) => [Object(record.change?.before).name, Object(record.change?.after).filter]);
+      writer = await lab.openWriter({ clock });
+      await addHold(lab.directory, hold);
+      for (let starts = 0; starts < 2; starts += 1) {
+        sequencer = await start();
+        await goOn(1);
+        await goOn(1);
+        await sequencer.close();
+      }
+      if (lose === 'removed') await removeHold(lab.directory, 'case-7');
+      else await addHold(lab.directory, { ...hold, filter: { user: 'nobody' } });
+      sequencer = await start();
+      await goOn(1);
+      await goOn(1);
+      const last = lose === 'removed' ? undefined : { user: 'nobody' };
+      assert.deepEqual(changes(), [
+        [undefined, {}],
+        [undefined, {}],
+        ['case-7', last],
+      ]);
+      const told = `a hold of the access log was ${lose} while no server ran`;
+      assert.ok(lab.logger.lines.some(({ message }) => message === told));
+    });
+  }
+
   it('removes nothing while a file of a hold cannot be understood', async () => {
     await open({ ageMs: 30 * DAY_MS });
     const hold = { name: 'x', reason: '', since: '', filter: {} };

@@ -39,7 +39,8 @@ describe('a server whose disk is full (A-12)', function () {
     server = await startDockgate({ directory: mount });
     await server.addUser('alice', PASSWORD, ['developer', 'team/**']);
     const image = await buildImage({ config: { user: 'app' }, layers: [[{ path: 'a', data: 'b' }]] });
-    await createPusher(server, `alice:${PASSWORD}`).push('team/app', image, '1');
+    const pusher = createPusher(server, `alice:${PASSWORD}`);
+    for (const tag of ['1', 'old-0', 'old-1']) await pusher.push('team/app', image, tag);
   });
   after(async () => {
     await server?.stop();
@@ -81,10 +82,18 @@ describe('a server whose disk is full (A-12)', function () {
       assert.equal((await server.request('/api/v1/users', { basic })).status, 200);
       await server.token(basic, 'repository:team/app:delete');
       assert.equal(await ask(paths[0] ?? ''), 503, 'and nobody else');
+      const old = `/v2/team/app/manifests/old-${round}`;
+      const remove = async (user: string) =>
+        (await server?.request(old, { method: 'DELETE', basic: user }))?.status;
+      assert.equal(await remove(`alice:${PASSWORD}`), 503, 'who is no administrator');
+      const removed = await server.request(old, { method: 'DELETE', basic });
+      answers.push(removed);
+      assert.equal(removed.status, 202, removed.text);
       await server.run(['registry', 'gc']);
       await rm(filler);
       await until(isReady, '/readyz says yes');
       await until(async () => (await ask('/v2/team/app/manifests/1')) === 200, 'images are served');
+      assert.equal(await ask(old), 404, 'what was deleted stays so');
     }
     assert.ok(existsSync(join(server.data, 'dockgate.sock')));
     await server.stop();
