@@ -2936,6 +2936,27 @@ export const GUARDS: readonly Guard[] = [
     tests: ['test/verdicts/vouched.test.ts'],
   },
   {
+    guard: 'V-33: a signature is judged by who is trusted now',
+    file: 'src/trust/vouchers.ts',
+    replace: 'current = judgingBy(trust);\n      for',
+    with: 'judgingBy(trust);\n      for',
+    tests: ['test/trust/vouchers.test.ts'],
+  },
+  {
+    guard: 'V-33: what is remembered of signatures goes when others are trusted',
+    file: 'src/verdicts/find-verdict.ts',
+    replace: 'onTrustChange(() => {\n    vouched.clear();',
+    with: 'onTrustChange(() => {',
+    tests: ['test/verdicts/vouched.test.ts'],
+  },
+  {
+    guard: 'trust that cannot be used changes nothing',
+    file: 'src/app/reload-trust.ts',
+    replace: 'readTrust(trust);',
+    with: 'void readTrust;',
+    tests: ['test/app/reload-trust.test.ts'],
+  },
+  {
     guard: 'only the public half of a key is configured',
     file: 'src/trust/trusted-key.ts',
     replace: "pem.includes('PRIVATE KEY')",

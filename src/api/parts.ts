@@ -48,7 +48,7 @@ export interface ApiParts {
   readonly verdicts: Verdicts;
   readonly scans: ScanRequests;
   /** Names that rules about signatures may ask for. */
-  readonly signers: readonly string[];
+  readonly signers: () => readonly string[];
   readonly records: RecordIndexReads;
   readonly log: LogKeeper;
   readonly feeds: FeedRefresh;

@@ -7,6 +7,7 @@ import { openHouse } from './house.ts';
 import { onDrain } from './messages.ts';
 import { certificateNamesOf } from './names.ts';
 import { runChild } from './run-child.ts';
+import { takeUpTrust } from './take-up-trust.ts';
 
 const REPORT_EVERY_MS = 5000;
 
@@ -20,6 +21,7 @@ await runChild(async ({ config, version, name }, closing) => {
   closing.defer(() => tls.close());
   const metrics = createMetrics();
   const house = await openHouse({ config, version, name, isServer: true }, closing, { logger, metrics });
+  takeUpTrust(house.surfaces, { logger });
   const admin = await listenAdmin(house.paths.adminSocket, house.surfaces.api(LOCAL_IDENTITY));
   closing.defer(() => admin.close());
 

@@ -20,6 +20,12 @@ export interface DrainMessage {
   readonly kind: 'drain';
 }
 
+/** Whose signatures count from now on. */
+export interface TrustMessage {
+  readonly kind: 'trust';
+  readonly trust: NodeConfig['trust'];
+}
+
 /** What a child answers. */
 export type ChildMessage =
   | { readonly kind: 'ready'; readonly firstAdmin?: FirstAdmin | undefined }
@@ -48,9 +54,15 @@ export function onStopMessage(handler: () => void): void {
 
 /** In a child: calls when the node begins to end. */
 export function onDrain(handler: () => void): void {
-  process.on('message', (message) => {
-    if (typeof message === 'object' && message !== null && 'kind' in message && message.kind === 'drain')
-      handler();
+  process.on('message', (message: DrainMessage | StopMessage) => {
+    if (message.kind === 'drain') handler();
+  });
+}
+
+/** In a child: calls with whom the operator trusts now. */
+export function onTrust(handler: (trust: NodeConfig['trust']) => void): void {
+  process.on('message', (message: TrustMessage | StopMessage) => {
+    if (message.kind === 'trust') handler(message.trust);
   });
 }
 

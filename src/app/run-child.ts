@@ -27,7 +27,7 @@ export async function runChild(
   };
   onStopMessage(end);
   // A terminal sends Ctrl-C to the whole group, and systemd SIGTERM; the primary decides when its children end.
-  for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => {});
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => {});
   process.on('disconnect', end);
   try {
     const opened = await open(await startMessage(), closing);

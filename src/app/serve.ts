@@ -8,9 +8,10 @@ import { type ConfigOptions, dangerousEnvironment, type Environment, loadConfig 
 import { createLogger } from '../telemetry/index.ts';
 import { printBanner } from './banner.ts';
 import type { FirstAdmin } from './first-admin.ts';
-import type { ChildMessage, StartMessage } from './messages.ts';
+import type { ChildMessage, StartMessage, TrustMessage } from './messages.ts';
 import { type NodeConfig, settleConfig } from './node-config.ts';
 import { pathsOf } from './paths.ts';
+import { reloadTrust } from './reload-trust.ts';
 import { type Supervised, supervise } from './supervise.ts';
 import { readVersion } from './version.ts';
 
@@ -36,15 +37,28 @@ export async function serve(options: ConfigOptions, environment: Environment): P
   let firstAdmin: FirstAdmin | undefined;
   // Workers load their program meanwhile, and begin when there is a house that makes keys and tables.
   const housed = Promise.withResolvers<void>();
-  const house = superviseHouse({ kind: 'start', config, version, name: 'house' }, parts, (ready) => {
+  // A process that is started later begins with whom the operator trusts by then.
+  let { trust } = config;
+  const startOf = (name: string) => (): StartMessage => ({
+    ...{ kind: 'start', version, name },
+    config: { ...config, trust },
+  });
+  const house = superviseHouse(startOf('house'), parts, (ready) => {
     firstAdmin = ready.firstAdmin;
     housed.resolve();
   });
   const workers = Array.from({ length: config.workers }, (_, index) =>
-    superviseWorker({ kind: 'start', config, version, name: `w${index}` }, parts, housed.promise),
+    superviseWorker(startOf(`w${index}`), parts, housed.promise),
   );
   const stop = () => stopAll([house, ...workers], config.limits.drainMsMax);
   stopOnSignals(stop, parts.logger);
+  process.on('SIGHUP', async () => {
+    // A terminal that was closed sends it as well: nobody is there any more.
+    if (process.stdout.isTTY) return void process.kill(process.pid, 'SIGTERM');
+    const load = () => loadConfig({ options, environment, directory: process.cwd() });
+    trust = (await reloadTrust(async () => (await load()).config, parts)) ?? trust;
+    for (const child of [house, ...workers]) child.tell({ kind: 'trust', trust });
+  });
   try {
     await Promise.all([house, ...workers].map((one) => one.start()));
   } catch (error) {
@@ -67,28 +81,28 @@ interface Parts {
 }
 
 function superviseHouse(
-  start: StartMessage,
+  startOf: () => StartMessage,
   parts: Parts,
   onReady: (message: ChildMessage & { readonly kind: 'ready' }) => void,
 ): Supervised {
   const file = programOf('housekeeping-process');
   const spawn = () => {
     const child = fork(file, { serialization: 'advanced', execArgv: NODE_ARGUMENTS });
-    return { child, ready: readyOf(child, start).then(onReady) };
+    return { child, ready: readyOf(child, startOf).then(onReady) };
   };
-  return supervise({ name: start.name, spawn }, parts);
+  return supervise({ name: startOf().name, spawn }, parts);
 }
 
-function superviseWorker(start: StartMessage, parts: Parts, housed: Promise<void>): Supervised {
+function superviseWorker(startOf: () => StartMessage, parts: Parts, housed: Promise<void>): Supervised {
   const exec = programOf('worker-process');
   cluster.setupPrimary({ exec, serialization: 'advanced', execArgv: NODE_ARGUMENTS });
   const spawn = () => {
     const worker = cluster.fork();
     // Said again by its process, where it is heard.
     worker.on('error', () => {});
-    return { child: worker.process, ready: readyOf(worker.process, start, housed).then(() => {}) };
+    return { child: worker.process, ready: readyOf(worker.process, startOf, housed).then(() => {}) };
   };
-  return supervise({ name: start.name, spawn }, parts);
+  return supervise({ name: startOf().name, spawn }, parts);
 }
 
 /** The file of a child process, in whichever language this one runs. */
@@ -100,9 +114,10 @@ function programOf(name: string): string {
 /** Sends the start message, `after` which the child may begin, and waits for its answer. */
 function readyOf(
   child: ChildProcess,
-  start: StartMessage,
+  startOf: () => StartMessage,
   after: Promise<void> = Promise.resolve(),
 ): Promise<ChildMessage & { readonly kind: 'ready' }> {
+  let start = startOf();
   return new Promise((resolve, reject) => {
     // It could not be started, or ended before it heard its first message.
     child.once('error', (error) => reject(new StartError(`${start.name}: ${error.message}`)));
@@ -113,11 +128,21 @@ function readyOf(
       reject(new StartError(`${start.name} could not be started (${error.message})`));
     });
     child.on('message', (message: ChildMessage) => {
-      if (message.kind === 'ready') resolve(message);
-      else if (message.kind === 'failed') reject(new StartError(message.message));
+      if (message.kind === 'ready') {
+        // It heard nothing while it opened.
+        const { trust } = startOf().config;
+        if (trust !== start.config.trust)
+          child.send({ kind: 'trust', trust } satisfies TrustMessage, () => {});
+        resolve(message);
+      } else if (message.kind === 'failed') reject(new StartError(message.message));
     });
     // One that has ended meanwhile has said so above.
-    after.then(() => child.connected && child.send(start, () => {})).catch(reject);
+    after
+      .then(() => {
+        start = startOf();
+        if (child.connected) child.send(start, () => {});
+      })
+      .catch(reject);
   });
 }
 

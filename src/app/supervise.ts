@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import type { Logger } from '../base/index.ts';
-import type { DrainMessage, StopMessage } from './messages.ts';
+import type { DrainMessage, StopMessage, TrustMessage } from './messages.ts';
 
 const BACKOFF_MS_MIN = 50;
 const BACKOFF_MS_MAX = 5000;
@@ -9,7 +9,7 @@ export interface Supervised {
   /** Starts the process and keeps one running until `stop`. Resolves when the first one is ready. */
   start(): Promise<void>;
   /** Sends the process a message, where there is one that listens. */
-  tell(message: DrainMessage): void;
+  tell(message: DrainMessage | TrustMessage): void;
   /** Asks the process to end and waits for it; kills it after `graceMs`. */
   stop(graceMs: number): Promise<void>;
 }

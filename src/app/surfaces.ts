@@ -93,6 +93,11 @@ export interface Surfaces {
   readonly tokens: TokenIssuer;
   /** @param fixed the identity of everyone who comes this way (the Unix socket); absent: each proves its own. */
   api(fixed?: Identity): (request: IncomingMessage, response: ServerResponse) => void;
+  /**
+   * Signatures are judged by this from now on.
+   * @throws {StartError} a key or a certificate cannot be used; what was trusted before stays.
+   */
+  replaceTrust(trust: NodeConfig['trust']): void;
   close(): void;
 }
 
@@ -159,6 +164,12 @@ export function createSurfaces(
     refreshTokens,
   });
   const referrers = createReferrerImports(parts);
+  const vouchers = createVouchers({
+    clock,
+    trust: readTrust(config.trust),
+    content: createSignatureContent({ ...parts, referrers }),
+  });
+  let signers = trustedNames(config.trust);
   const known = createVerdicts(
     { heldMax: config.limits.heldRequestsMax, heldPerPrincipalMax: config.limits.heldPerPrincipalMax },
     {
@@ -166,11 +177,7 @@ export function createSurfaces(
       manifests: parts.manifests,
       ...(parts.memory ? { memory: parts.memory } : {}),
       scans: parts.scans,
-      vouchers: createVouchers({
-        clock,
-        trust: readTrust(config.trust),
-        content: createSignatureContent({ ...parts, referrers }),
-      }),
+      vouchers,
       changes,
       clock,
       logger,
@@ -211,7 +218,7 @@ export function createSurfaces(
     seal,
     keys,
     verdicts,
-    signers: trustedNames(config.trust),
+    signers: () => signers,
     registries: createRegistries(parts.sources),
     reports: createReports(parts),
     imports: {
@@ -228,6 +235,10 @@ export function createSurfaces(
         fixed,
       ),
     tokens,
+    replaceTrust(trust) {
+      vouchers.replaceTrust(readTrust(trust));
+      signers = trustedNames(trust);
+    },
     close() {
       tags.close();
       verdicts.close();

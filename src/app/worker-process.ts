@@ -26,6 +26,7 @@ import { shareOfNotes } from './share-of-notes.ts';
 import { readSharedKey } from './shared-keys.ts';
 import { storeOptions } from './store-options.ts';
 import { createSurfaces } from './surfaces.ts';
+import { takeUpTrust } from './take-up-trust.ts';
 import { trafficOptions } from './traffic-options.ts';
 
 const REPORT_EVERY_MS = 5000;
@@ -104,6 +105,7 @@ await runChild(async ({ config, version, name }, closing) => {
     },
   );
   closing.defer(() => surfaces.close());
+  takeUpTrust(surfaces, { logger });
 
   const tls = await openTls(
     { directory: config.certsDirectory, ...certificateNamesOf(config), mayIssue: false },

@@ -15,6 +15,13 @@ export interface Vouchers {
    * @throws {Fault} the registry or the store is away: nothing is known, so nothing may be served.
    */
   findVouched(repository: Repository, digest: Digest): Promise<Vouched>;
+  /** From the next question on, who is trusted decides anew about every signature. */
+  replaceTrust(trust: Trust): void;
+  /**
+   * What was answered before the call may no longer be true.
+   * @returns the call that ends the subscription.
+   */
+  onTrustChange(handler: () => void): () => void;
 }
 
 const SIMPLE_SIGNING = 'application/vnd.dev.cosign.simplesigning.v1+json';
@@ -39,9 +46,9 @@ export function createVouchers(parts: {
   readonly content: SignatureContent;
   readonly clock: Clock;
 }): Vouchers {
-  const { trust, content, clock } = parts;
-  // Both are named by digest, and trust changes only with the process: what came out once comes out always.
-  const known = new LRUCache<string, readonly Outcome[]>({ max: OUTCOMES_MAX });
+  const { content, clock } = parts;
+  const handlers = new Set<() => void>();
+  let current = judgingBy(parts.trust);
 
   async function subjectsOf(repository: Repository, digest: Digest): Promise<readonly Digest[]> {
     const subjects = new Set([digest]);
@@ -55,6 +62,8 @@ export function createVouchers(parts: {
   }
 
   async function judgeManifest(repository: Repository, manifest: Digest, subject: Digest) {
+    // Taken before anything is awaited: what was judged by the trust of before is kept with it, and goes with it.
+    const { trust, known } = current;
     const key = `${manifest} ${subject}`;
     const before = known.get(key);
     if (before) return before;
@@ -72,6 +81,14 @@ export function createVouchers(parts: {
   }
 
   return {
+    replaceTrust(trust) {
+      current = judgingBy(trust);
+      for (const handler of handlers) handler();
+    },
+    onTrustChange(handler) {
+      handlers.add(handler);
+      return () => handlers.delete(handler);
+    },
     async findVouched(repository, digest) {
       const outcomes: Outcome[] = [];
       for (const subject of await subjectsOf(repository, digest)) {
@@ -85,6 +102,11 @@ export function createVouchers(parts: {
       };
     },
   };
+}
+
+/** Both are named by digest: what came out once by this trust comes out always. */
+function judgingBy(trust: Trust) {
+  return { trust, known: new LRUCache<string, readonly Outcome[]>({ max: OUTCOMES_MAX }) };
 }
 
 /** @returns `undefined` when its content is not there. */

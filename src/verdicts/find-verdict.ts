@@ -214,6 +214,10 @@ export function createFinder({ entriesMax }: { readonly entriesMax: number }, pa
     verdicts.drop(key);
     dropRemembered(key);
   });
+  const stopTrust = parts.vouchers?.onTrustChange(() => {
+    vouched.clear();
+    manifests.clear();
+  });
   const stopLost = parts.changes.onLost(() => {
     rules.clear();
     manifests.clear();
@@ -251,6 +255,7 @@ export function createFinder({ entriesMax }: { readonly entriesMax: number }, pa
       manifests.get(`${repository}@${digest}`, () => loadManifest({ repository, digest })),
     close() {
       stopChanges();
+      stopTrust?.();
       stopLost();
     },
   };

@@ -205,6 +205,11 @@ export interface Vouchers {
     repository: Repository,
     digest: Digest,
   ): Promise<Required<Pick<Facts, 'attested' | 'rejected'>>>;
+  /**
+   * Somebody else is trusted from now on: what was answered before the call may no longer be true.
+   * @returns the call that ends the subscription.
+   */
+  onTrustChange(handler: () => void): () => void;
 }
 
 /** Port: the shared memory in front of SQL (Redis). Never trusted: an entry that does not verify is a miss. */

@@ -193,7 +193,7 @@ export async function openApiLab(
       },
       feeds: { refreshAll: async () => {} },
       traffic: UNLIMITED_TRAFFIC,
-      signers: ['release'],
+      signers: () => ['release'],
       registries: {
         nameOf: (repository) => MIRRORED.get(repository) ?? repository,
         resolve: async (repository, reference) =>

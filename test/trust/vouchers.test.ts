@@ -294,6 +294,40 @@ describe('looking for signatures', () => {
     assert.deepEqual((await vouchers.findVouched(APP, SUBJECT)).attested, [{ by: 'release' }]);
   });
 
+  it('judges anew by who is trusted now, and says so; what is still being judged is not kept', async () => {
+    const manifest = layerOf(bundleOf(statementOf(SUBJECT), release), BUNDLE);
+    const gate = Promise.withResolvers<void>();
+    let isSlow = false;
+    const content: SignatureContent = {
+      ...holding([manifest]),
+      async openLayers(repository, digest) {
+        if (isSlow) await gate.promise;
+        return holding([manifest]).openLayers(repository, digest);
+      },
+    };
+    const vouchers = createVouchers({ clock: CLOCK, trust: TRUST, content });
+    let told = 0;
+    const stop = vouchers.onTrustChange(() => {
+      told += 1;
+    });
+    assert.deepEqual((await vouchers.findVouched(APP, SUBJECT)).attested, [{ by: 'release' }]);
+    vouchers.replaceTrust(trustIn({ release }, { release: { isRevoked: true } }));
+    assert.deepEqual((await vouchers.findVouched(APP, SUBJECT)).rejected, [
+      'signed by release, which is revoked',
+    ]);
+    vouchers.replaceTrust(TRUST);
+    isSlow = true;
+    const slow = vouchers.findVouched(APP, SUBJECT);
+    vouchers.replaceTrust(trustIn({ release }, { release: { isRevoked: true } }));
+    gate.resolve();
+    await slow;
+    assert.deepEqual((await vouchers.findVouched(APP, SUBJECT)).attested, []);
+    assert.equal(told, 3);
+    stop();
+    vouchers.replaceTrust(TRUST);
+    assert.equal(told, 3);
+  });
+
   it('reads nothing that is too large to be a signature', async () => {
     const content: SignatureContent = {
       ...holding([]),

@@ -18,7 +18,12 @@ describe('verdicts that hang on signatures', () => {
   /** Repositories that hold a signature on everything. */
   let signed: Set<Repository>;
   let asked: number;
+  let trustChanged = () => {};
   const vouchers: Vouchers = {
+    onTrustChange(handler) {
+      trustChanged = handler;
+      return () => {};
+    },
     async findVouched(repository) {
       asked += 1;
       return { attested: signed.has(repository) ? [{ by: 'release' }] : [], rejected: [] };
@@ -46,6 +51,16 @@ describe('verdicts that hang on signatures', () => {
     signed.add(APP);
     const ask = open();
     assert.deepEqual([await ask(), await ask(OTHER)], ['allow', 'block']);
+  });
+
+  it('V-33: are made anew when others are trusted', async () => {
+    signed.add(APP);
+    const ask = open();
+    assert.equal(await ask(), 'allow');
+    signed.delete(APP);
+    assert.equal(await ask(), 'allow');
+    trustChanged();
+    assert.equal(await ask(), 'block');
   });
 
   it('are remembered, and made anew after a push or a delete in their repository', async () => {
@@ -92,6 +107,7 @@ describe('verdicts that hang on signatures', () => {
     let isAway = true;
     const ask = open({
       vouchers: {
+        onTrustChange: () => () => {},
         async findVouched() {
           if (isAway) throw new Error('away');
           return { attested: [{ by: 'release' }], rejected: [] };

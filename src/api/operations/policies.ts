@@ -118,7 +118,7 @@ function requirePolicies(input: unknown): readonly Policy[] {
 
 /** @throws {ApiProblem} a rule asks for somebody whom the configuration does not know. */
 function requireSigners(policies: readonly Policy[], { signers }: ApiParts): void {
-  const [first, ...more] = unknownSigners(policies, signers);
+  const [first, ...more] = unknownSigners(policies, signers());
   if (!first) return;
   const others = more.length === 0 ? '' : ` (+${more.length} more)`;
   throw new ApiProblem(400, 'DG_SIGNER_UNKNOWN', `${first.path}: ${first.message}${others}`);
