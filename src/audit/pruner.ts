@@ -128,7 +128,7 @@ export class Pruner {
   }
 
   #warn(what: 'changed' | 'removed', hold: string): void {
-    this.#parts.logger.warn(`a hold of the access log was ${what} while no server ran`, { hold });
+    this.#parts.logger.warn(`a hold of the access log was ${what} while no server ran`, { note: hold });
   }
 
   /** Signs anew what is gone; nothing, where nothing is. @throws {Error} it could not be written. */
