@@ -10,7 +10,7 @@ export function takeUpTrust(
   onTrust((trust) => {
     try {
       surfaces.replaceTrust(trust);
-      logger.info('trust reloaded', { keys: trust.keys.length, notation: trust.notation.length });
+      logger.info('trust reloaded');
     } catch (error) {
       // The primary has read the same before it told us.
       logger.error('trust not reloaded, what was trusted before goes on', {}, error);
