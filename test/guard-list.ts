@@ -3166,6 +3166,27 @@ export const GUARDS: readonly Guard[] = [
     with: 'String(Reflect.get(subject, key)).includes(value)',
     tests: ['test/trust/notation.test.ts'],
   },
+  {
+    guard: 'a trial of policies tells only of repositories whose verdicts the caller may see',
+    file: 'src/api/policy-trial.ts',
+    replace: "if (!(await parts.directory.can(identity, 'verdict.read', repository)).isAllowed) continue;",
+    with: '',
+    tests: ['test/api/policy-trial.test.ts'],
+  },
+  {
+    guard: 'a trial of policies names who pulled to those alone who may read the log',
+    file: 'src/api/operations/trials.ts',
+    replace: '...(seesNames ? { principals } : {}),',
+    with: 'principals,',
+    tests: ['test/api/policy-trial.test.ts'],
+  },
+  {
+    guard: 'a trial of policies is for who may see verdicts somewhere',
+    file: 'src/api/operations/trials.ts',
+    replace: "effect === 'allow' && actions.includes('verdict.read')",
+    with: "effect === 'allow' && actions.length > 0",
+    tests: ['test/api/policy-trial.test.ts'],
+  },
   // Feeds
   {
     guard: 'a rule whose feed is missing refuses',

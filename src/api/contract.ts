@@ -521,10 +521,49 @@ export const feedsShape = z.object({
 
 /** A policy file as a value. What is in it is said by policy/, whose words for what is wrong are used. */
 export const policyDocumentShape = z.looseObject({ policies: z.array(z.unknown()) });
-export const newPolicyDocumentShape = policyDocumentShape.superRefine((value, context) => {
+export const newPolicyDocumentShape = policyDocumentShape.superRefine(addDocumentProblems);
+
+function addDocumentProblems(value: unknown, context: z.RefinementCtx): void {
   const parsed = parsePolicyDocument(value);
   if (parsed.ok) return;
   for (const { path, message } of parsed.problems) {
     context.addIssue({ code: 'custom', message: path === '' ? message : `${path}: ${message}` });
   }
+}
+
+export const tryPoliciesShape = z
+  .strictObject({
+    policies: z.array(z.unknown()).max(1000).optional().meta({ description: 'As of a policy file' }),
+    without: z.array(policyName).max(1000).optional().meta({ description: 'As if these were removed' }),
+    enforced: z.boolean().optional().meta({ description: 'As if `policies` were enforced' }),
+    since: instant.optional().meta({ description: '30 days back unless told' }),
+    before: z.int().min(0).optional().meta({ description: 'Where the page before ended: its `next`' }),
+  })
+  .superRefine(({ policies }, context) => {
+    if (policies !== undefined) addDocumentProblems({ policies }, context);
+  });
+export const trialShape = z.object({
+  since: instant,
+  changed: z.array(
+    z.object({
+      repository: z.string(),
+      digest: z.string(),
+      tags: z.array(z.string()).meta({ description: 'By which it was asked for' }),
+      change: z
+        .enum(['blocked', 'unscanned', 'admitted'])
+        .meta({ description: 'Refused; refused until it is scanned; let through, and refused now' }),
+      before: verdictShape,
+      after: verdictShape,
+      pulls: z.number().meta({ description: 'That got it' }),
+      refused: z.number().meta({ description: 'That a policy refused' }),
+      lastAt: z.string(),
+      principals: z
+        .array(z.object({ name: z.string(), pulls: z.number(), refused: z.number() }))
+        .optional()
+        .meta({ description: 'For who may read the access log' }),
+    }),
+  ),
+  images: z.number(),
+  pulls: z.number(),
+  next: z.number().optional(),
 });

@@ -15,6 +15,7 @@ import { rightsOperations } from './operations/rights.ts';
 import { robotOperations } from './operations/robots.ts';
 import { secondFactorOperations } from './operations/second-factor.ts';
 import { tokenOperations } from './operations/tokens.ts';
+import { trialOperations } from './operations/trials.ts';
 
 /** Every call of the administration API, in the order of its documentation. */
 export function allOperations(version: string): readonly Operation[] {
@@ -32,6 +33,7 @@ export function allOperations(version: string): readonly Operation[] {
     ...registryOperations,
     ...policyOperations,
     ...feedOperations,
+    ...trialOperations,
     ...exceptionOperations,
     ...recordOperations(),
     ...oversightOperations(version),

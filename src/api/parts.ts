@@ -19,7 +19,7 @@ import type { Clock, Logger, Random } from '../base/index.ts';
 import type { Content, Inventory, LinkReads, LinkWrites, Quotas } from '../content/index.ts';
 import type { Digest, ManifestKind, Reference, Repository, Tag } from '../oci/index.ts';
 import type { Traffic } from '../traffic/index.ts';
-import type { FactReads, FactWrites, ReadReport, ScanRequests, Verdicts } from '../verdicts/index.ts';
+import type { FactReads, FactWrites, ReadReport, ScanRequests, Trials, Verdicts } from '../verdicts/index.ts';
 
 export interface ApiParts {
   readonly authenticator: Authenticator;
@@ -46,6 +46,7 @@ export interface ApiParts {
   readonly content: Content;
   readonly facts: FactReads & FactWrites;
   readonly verdicts: Verdicts;
+  readonly trials: Trials;
   readonly scans: ScanRequests;
   /** Names that rules about signatures may ask for. */
   readonly signers: () => readonly string[];

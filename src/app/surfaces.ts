@@ -40,6 +40,7 @@ import type { Metrics } from '../telemetry/index.ts';
 import type { Traffic } from '../traffic/index.ts';
 import { createVouchers, readTrust } from '../trust/index.ts';
 import {
+  createTrials,
   createVerdicts,
   type FactReads,
   type FactWrites,
@@ -170,20 +171,21 @@ export function createSurfaces(
     content: createSignatureContent({ ...parts, referrers }),
   });
   let signers = trustedNames(config.trust);
+  const judging = {
+    facts: parts.facts,
+    manifests: parts.manifests,
+    scans: parts.scans,
+    vouchers,
+    changes,
+    clock,
+    logger,
+    hash: (text: string) => hash('sha256', text),
+  };
   const known = createVerdicts(
     { heldMax: config.limits.heldRequestsMax, heldPerPrincipalMax: config.limits.heldPerPrincipalMax },
-    {
-      facts: parts.facts,
-      manifests: parts.manifests,
-      ...(parts.memory ? { memory: parts.memory } : {}),
-      scans: parts.scans,
-      vouchers,
-      changes,
-      clock,
-      logger,
-      hash: (text) => hash('sha256', text),
-    },
+    { ...judging, ...(parts.memory ? { memory: parts.memory } : {}) },
   );
+  const trials = createTrials(judging);
   const verdicts = measuredVerdicts(known, parts.metrics);
   const tags = createTagMemory({ changes, clock });
   const gateway = createGateway(
@@ -218,6 +220,7 @@ export function createSurfaces(
     seal,
     keys,
     verdicts,
+    trials,
     signers: () => signers,
     registries: createRegistries(parts.sources),
     reports: createReports(parts),
@@ -242,6 +245,7 @@ export function createSurfaces(
     close() {
       tags.close();
       verdicts.close();
+      trials.close();
       authenticator.close();
       directory.close();
       keys.close();

@@ -27,6 +27,8 @@ export type {
 } from './ports.ts';
 export type { ScanRunner, ScanRunnerOptions, ScanRunnerParts } from './scan-runner.ts';
 export { createScanRunner } from './scan-runner.ts';
+export type { Trials } from './trials.ts';
+export { createTrials } from './trials.ts';
 export type {
   BlobAdmission,
   HeldVerdict,

@@ -39,7 +39,7 @@ import type { GrantSubject } from '../../src/roles/index.ts';
 import { readReport } from '../../src/scanners/index.ts';
 import { openStoreWrites } from '../../src/store/index.ts';
 import { UNLIMITED_TRAFFIC } from '../../src/traffic/index.ts';
-import { createVerdicts } from '../../src/verdicts/index.ts';
+import { createTrials, createVerdicts } from '../../src/verdicts/index.ts';
 import { basic, FAST_HASH } from '../auth/fixtures.ts';
 import { repositoryOf } from '../contracts/source-bench.ts';
 import { digestOf, image, repository, tag } from '../contracts/store-bench.ts';
@@ -144,18 +144,12 @@ export async function openApiLab(
     wait: async () => ({ isDone: false, restMs: 1000 }),
     status: async () => ({ queued: 0, running: [], scanners: [] }),
   };
-  const verdicts = createVerdicts(
-    { heldMax: 10, heldPerPrincipalMax: 10 },
-    {
-      facts: store.facts,
-      manifests: store.manifests,
-      scans,
-      changes,
-      clock,
-      logger,
-      hash: (text) => hash('sha256', text),
-    },
-  );
+  const judging = {
+    ...{ facts: store.facts, manifests: store.manifests, scans, changes, clock, logger },
+    hash: (text: string) => hash('sha256', text),
+  };
+  const verdicts = createVerdicts({ heldMax: 10, heldPerPrincipalMax: 10 }, judging);
+  const trials = createTrials(judging);
   const content = await openContent({ directory: join(folder, 'content') }, base);
   const audit = createMemoryAudit();
   const attached: string[] = [];
@@ -176,6 +170,7 @@ export async function openApiLab(
         keys,
         accounts,
         verdicts,
+        trials,
         scans,
         audit,
       },
@@ -285,6 +280,7 @@ export async function openApiLab(
     async close() {
       authenticator.close();
       verdicts.close();
+      trials.close();
       directory.close();
       keys.close();
       await store.close();

@@ -175,6 +175,11 @@ const EXAMPLES: readonly Example[] = [
     body: { policies: [POLICY] },
   },
   { id: 'policy.list', method: 'get', path: '/policies', status: 200 },
+  {
+    ...{ id: 'policy.try', method: 'post', path: '/policy-trials', status: 200, role: 'developer' },
+    body: { policies: [POLICY] },
+    unknown: { body: { without: ['nothing'] }, status: 404 },
+  },
   { id: 'policy.feeds', method: 'get', path: '/feeds', status: 200, role: 'admin' },
   { id: 'policy.feeds.refresh', method: 'post', path: '/feeds/refresh', status: 200, role: 'admin' },
   {
@@ -357,7 +362,8 @@ describe('an operation of the API', () => {
         }
         if (role === undefined) return;
         assert.equal((await call(example, 'nobody-much')).status, 403);
-        assert.equal((await call(example, 'elsewhere')).status, 403);
+        // A trial is for who may see verdicts anywhere, and told of nothing else.
+        assert.equal((await call(example, 'elsewhere')).status, id === 'policy.try' ? 200 : 403);
       });
 
       it('W-05: takes no member that it does not name', async () => {
@@ -413,7 +419,9 @@ describe('an operation of the API', () => {
   }
 });
 
+const SHOWS_VERDICTS = ['image.show', 'image.sbom', 'policy.try'];
+
 function enoughFor({ id, role }: Example): readonly string[] {
   if (role === undefined) return ROLES;
-  return id === 'image.show' || id === 'image.sbom' ? ENOUGH_TO_SEE_VERDICTS : (ENOUGH[role] ?? []);
+  return SHOWS_VERDICTS.includes(id) ? ENOUGH_TO_SEE_VERDICTS : (ENOUGH[role] ?? []);
 }

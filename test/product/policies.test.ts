@@ -59,6 +59,23 @@ describe('policies with rules for pushes, and denied digests', function () {
     await pusher.push('prod/app', await imageOf('third'), 'latest');
   });
 
+  it('what a policy would refuse of what was pulled is known before it is applied', async () => {
+    const trial = `policies: [{ name: graded, match: ["prod/**"], rules: { scanned: { by: [ci-grype], within: 7d } } }]`;
+    const tried = async (...more: readonly string[]) => server.run(['policy', 'try', '-', ...more], trial);
+    // The search index follows the log.
+    await until(async () => /^blocked /m.test(await tried('--since', '1h')), 'the pull in the index');
+    const text = await tried();
+    assert.match(text, /: 1 images would be refused, 0 would first be scanned, 0 would be let through/);
+    assert.match(
+      text,
+      /^blocked +prod\/app@sha256:\w{12} +v1 +\d+ +user alice +graded, scanned: no result of ci-grype/m,
+    );
+    const [row] = JSON.parse(await tried('--json')).changed;
+    assert.deepEqual([row.repository, row.principals[0].name], ['prod/app', 'user alice']);
+    assert.match(await server.run(['policy', 'try', '--without', 'release']), /: 0 images would be refused/);
+    assert.doesNotMatch(await server.run(['policy', 'list']), /graded/);
+  });
+
   it('a manifest of more layers than may be pushed is not stored', async () => {
     const large = await imageOf('large', 3);
     const refused = await refusalOf(pusher.push('prod/app', large, 'large'));

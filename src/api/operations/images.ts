@@ -139,7 +139,7 @@ async function showImage(
   };
 }
 
-function printVerdict(verdict: Verdict): z.infer<typeof verdictShape> {
+export function printVerdict(verdict: Verdict): z.infer<typeof verdictShape> {
   const isEndless = verdict.validUntilMs >= 8.64e15;
   return {
     outcome: verdict.outcome,

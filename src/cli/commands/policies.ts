@@ -7,6 +7,7 @@ import { table } from '../output.ts';
 import { type Printed, withSession } from '../run-command.ts';
 import type { CommandContext } from '../session.ts';
 import { addFeedCommand } from './feeds.ts';
+import { addTryCommand } from './policy-try.ts';
 
 /** `policy`. */
 export function addPolicyCommands(program: Command, context: CommandContext): void {
@@ -57,6 +58,7 @@ export function addPolicyCommands(program: Command, context: CommandContext): vo
       })),
     );
   addVersionCommands(policy, context);
+  addTryCommand(policy, context);
   addFeedCommand(policy, context);
 }
 
