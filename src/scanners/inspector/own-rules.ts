@@ -57,8 +57,8 @@ export const OWN_RULES: readonly SecretRule[] = [
     id: 'docker-config-auth',
     severity: 'critical',
     title: 'Registry password in a docker configuration',
-    keywords: ['"auths"'],
-    reach: { before: 64, after: 8192 },
+    keywords: ['"auth"'],
+    reach: { before: 8, after: 4200 },
     find: findDockerAuths,
   },
   tokenRule({
@@ -195,7 +195,7 @@ function* findAwsPairs(window: string): Generator<SecretMatch> {
 
 function* findPrivateKeys(window: string): Generator<SecretMatch> {
   const pattern =
-    /-----BEGIN ?(?:(?:RSA|DSA|EC|OPENSSH) )?PRIVATE KEY-----[A-Za-z0-9+/=\s\\]{48,14000}-----END /g;
+    /-----BEGIN ?(?:(?:RSA|DSA|EC|OPENSSH) )?PRIVATE KEY-----[A-Za-z0-9+/=\s\\"]{48,14000}-----END /g;
   yield* findPattern(window, pattern, (match) => describePrivateKey(match[0]));
 }
 
@@ -223,7 +223,8 @@ function* findPgpKeys(window: string): Generator<SecretMatch> {
   yield* findPattern(window, pattern, (match) => {
     const body =
       (match[1] ?? '')
-        .replace(/\\n/g, '\n')
+        // Also as strings of a program, one a line.
+        .replace(/\\n(?:"\s*")?/g, '\n')
         .split(/\n\s*\n/)
         .at(-1) ?? '';
     const first = Buffer.from(body.replace(/[^A-Za-z0-9+/=]/g, '').slice(0, 8), 'base64')[0] ?? 0;
@@ -261,7 +262,18 @@ function* findServiceAccountTokens(window: string): Generator<SecretMatch> {
   });
 }
 
+/** Members of JSON objects, and constants of PHP: several may stand on one line. */
+const NAMED_VALUES: readonly RegExp[] = [
+  /"([A-Za-z][\w.-]{0,60}?(?:password|passwd|secret(?:_?key)?|token|api_?key)|password|passwd|secret|token|api_?key)"\s{0,20}:\s{0,20}"([^\s"\\<>(){}[\]]{8,200})"/gi,
+  /\bdefine\(\s{0,20}['"](\w{0,60}(?:PASSWORD|SECRET|TOKEN|API_KEY))['"]\s{0,20},\s{0,20}['"]([^\s'"\\]{8,200})['"]/g,
+];
+
 function* findAssignments(window: string): Generator<SecretMatch> {
+  for (const pattern of NAMED_VALUES) {
+    yield* findPattern(window, pattern, ([, name = '', value = '']) =>
+      isPlausiblePassword(value) ? name : undefined,
+    );
+  }
   const pattern =
     /^[ \t]*(?:export[ \t]+|set[ \t]+)?["']?([A-Za-z][\w.-]{0,60}?)?(password|passwd|secret(?:_?key)?|token|api_?key)["']?[ \t]{0,20}(?::|=>|=)[ \t]{0,20}(["']?)([^\s"'#;,]{8,200})\3[ \t]*[;,]?[ \t]*(?:#.*)?\r?$/gim;
   yield* findPattern(window, pattern, (match) => {

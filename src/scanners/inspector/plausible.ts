@@ -30,10 +30,14 @@ const SAMPLE_PASSWORD =
 const SAMPLE_PASSWORD_WORD =
   /(?<![a-z])(?:p[a4@]ss|pwd|user|your|my|fake|foo|bar|baz|test(?:ing)?|demo|none|null|nil|true|false|root|joe|bob|abc|asdf|x{3,})(?![a-z])/i;
 
+/** The name of a constant: `FORCE_PLUS_PERMANENT`. */
+const CONSTANT = /^[A-Z]+(?:_[A-Z]+)+$/;
+
 /** Whether a person's password could look like this; for places where samples are as common as real ones. */
 export function isPlausiblePassword(value: string): boolean {
   if (value.length < 8 || value.length > 200 || /\s/.test(value)) return false;
   if (REFERENCE.test(value) || SAMPLE_PASSWORD.test(value) || SAMPLE_PASSWORD_WORD.test(value)) return false;
+  if (CONSTANT.test(value)) return false;
   return characterClasses(value) >= 2 && entropyOf(value) >= 2.7;
 }
 

@@ -51,8 +51,12 @@ const ANY_SETTINGS = /\.(?:ini|cfg|conf|cnf|properties|ya?ml|toml)$/i;
 /** Names of samples that are to be copied and filled in. */
 const TEMPLATE = /\.(?:example|sample|dist|template|tmpl|tpl|j2|erb|in)$/i;
 
+/** Texts of a program in a language of people: what they call a password is its label. */
+const LANGUAGES =
+  /\/(?:i18n|l10n|locales?|lang(?:uage)?s?|translations?)\/|\/messages(?:[_.-]\w+)?\.(?:properties|ya?ml|json)$/i;
+
 export function isSettingsFile({ path, isBinary }: TextOrigin): boolean {
-  if (isBinary || TEMPLATE.test(path)) return false;
+  if (isBinary || TEMPLATE.test(path) || LANGUAGES.test(path)) return false;
   return APPLICATION_SETTINGS.test(path) || (ANY_SETTINGS.test(path) && !PACKAGE_FOLDER.test(path));
 }
 

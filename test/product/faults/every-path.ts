@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { makeHome } from '../../clients/container-client.ts';
 import type { Dockgate } from '../../support/dockgate.ts';
 import { type BuiltImage, buildIndex, digestOf } from '../../support/image.ts';
@@ -20,6 +22,7 @@ export const policiesFor = (scanners: readonly string[]) => `policies:
       secrets: block
       malware: block
       misconfiguration: { block: low }
+      mediaTypes: { deny: ['*.foreign.*'] }
   - name: lax
     match: ["lax/**"]
     mode: warn
@@ -50,7 +53,7 @@ export async function placeOf(server: Dockgate, fault: Fault, name: string): Pro
   const pusher = createPusher(server, PUSHER);
   const repository = `bad/${name}`;
   const image = await fault.faulty();
-  const held = [image.config, ...image.layers].filter(({ digest }) => !fault.absent?.includes(digest));
+  const held = [image.config, ...image.layers];
   const refusal = new RegExp(`dockgate: blocked ${repository}@sha256:\\w{12} by rule ${fault.rule} .*`);
 
   const ask = (path: string, method = 'GET', headers: Readonly<Record<string, string>> = {}) =>
@@ -176,11 +179,13 @@ export async function placeOf(server: Dockgate, fault: Fault, name: string): Pro
 /** skopeo and podman with homes of their own, signed in by a file. */
 export function clientsOf(server: Dockgate) {
   const home = makeHome(server);
+  const auths = { [server.host]: { auth: Buffer.from(READER).toString('base64') } };
+  writeFileSync(join(home.directory, 'auth.json'), JSON.stringify({ auths }));
   let copied = 0;
   return {
     skopeo(image: string): Promise<Ran> {
       copied += 1;
-      const from = ['--src-cert-dir', home.certs, '--src-creds', READER, `docker://${server.host}/${image}`];
+      const from = ['--src-cert-dir', home.certs, `docker://${server.host}/${image}`];
       return run('skopeo', ['copy', ...from, `dir:${home.directory}/copy-${copied}`], {
         environment: home.environment,
       });
@@ -192,7 +197,7 @@ export function clientsOf(server: Dockgate) {
         ...['--cgroup-manager=cgroupfs', '--events-backend=file'],
       ];
       await run('podman', [...storage, 'rmi', '-af'], { environment });
-      const pull = ['pull', '--cert-dir', home.certs, '--creds', READER, `${server.host}/${image}`];
+      const pull = ['pull', '--cert-dir', home.certs, `${server.host}/${image}`];
       return run('podman', [...storage, ...pull], { environment });
     },
     remove: home.remove,

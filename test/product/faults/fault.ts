@@ -1,6 +1,5 @@
 /** Images with one fault each, and how each is mended. */
 import { createHash } from 'node:crypto';
-import type { Digest } from '../../../src/oci/index.ts';
 import {
   type BuiltImage,
   buildImage,
@@ -20,8 +19,6 @@ export interface Fault {
   readonly says: RegExp;
   readonly faulty: () => Promise<BuiltImage>;
   readonly mended: () => Promise<BuiltImage>;
-  /** Blobs that the registry never gets, as they lie elsewhere. */
-  readonly absent?: readonly Digest[];
   /** Excuses the faulty image itself: arguments of `dockgate waiver add`. */
   readonly waiver?: readonly string[];
 }

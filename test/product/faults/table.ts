@@ -3,7 +3,7 @@ import { gzipSync } from 'node:zlib';
 import { DAY_MS, KiB, MiB } from '../../../src/base/index.ts';
 import { plantSecrets } from '../../scanners/inspector/planted.ts';
 import { EICAR } from '../../support/clamd.ts';
-import { buildTar, digestOf, type ImageConfigOptions, type ImageEntry } from '../../support/image.ts';
+import { buildTar, type ImageConfigOptions, type ImageEntry } from '../../support/image.ts';
 import { type Fault, imageWith, soundImage } from './fault.ts';
 
 /** One of each kind that the inspector knows, in the file where people leave it. */
@@ -108,7 +108,6 @@ export function otherFaults(): readonly Fault[] {
       }),
     mended: () => soundImage(name),
   });
-  const elsewhere = Buffer.from('lies at an address of its maker');
   return [
     {
       ...({ name: 'an old image', of: 'age', rule: 'age', says: /older than 180d/ } as const),
@@ -131,10 +130,12 @@ export function otherFaults(): readonly Fault[] {
       `${OCI_LAYER}+gzip+encrypted`,
     ),
     {
-      ...({ name: 'a foreign layer', of: 'foreign', rule: 'scanned', says: /not in the registry/ } as const),
-      faulty: () => foreign(elsewhere),
+      ...({ name: 'a foreign layer where none is allowed', of: 'foreign', rule: 'mediaTypes' } as const),
+      says: /media type application\/vnd\.docker\.image\.rootfs\.foreign\.diff\.tar\.gzip is not allowed/,
+      faulty: async () =>
+        foreign(gzipSync(await buildTar([{ path: 'app/f', data: 'f' }])), FOREIGN_OF_DOCKER),
       mended: () => soundImage('foreign'),
-      absent: [digestOf(elsewhere)],
+      waiver: ['--rule', 'mediaTypes'],
     },
     {
       ...({ name: 'a foreign layer with a secret', of: 'foreign', rule: 'secrets' } as const),
@@ -146,10 +147,12 @@ export function otherFaults(): readonly Fault[] {
 }
 
 const OCI_LAYER = 'application/vnd.oci.image.layer.v1.tar';
+const FOREIGN_OF_DOCKER = 'application/vnd.docker.image.rootfs.foreign.diff.tar.gzip';
 const FOREIGN = 'application/vnd.oci.image.layer.nondistributable.v1.tar+gzip';
 
-function foreign(bytes: Uint8Array): ReturnType<Fault['faulty']> {
-  return imageWith('foreign', { layers: [{ bytes, mediaType: FOREIGN }] });
+/** Its bytes lie at an address of its maker; docker pushes them all the same when it is told to. */
+function foreign(bytes: Uint8Array, mediaType = FOREIGN): ReturnType<Fault['faulty']> {
+  return imageWith('foreign', { layers: [{ bytes, mediaType }] });
 }
 
 async function brokenGzip(): Promise<Uint8Array> {
