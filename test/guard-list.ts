@@ -1009,6 +1009,20 @@ export const GUARDS: readonly Guard[] = [
     tests: ['test/content/followed-fill.test.ts'],
   },
   {
+    guard: 'layers are fetched beforehand only for who was given the manifest',
+    file: 'src/gateway/pull-manifest.ts',
+    replace: "if (call.method === 'GET') parts.prefetch.begin",
+    with: 'parts.prefetch.begin',
+    tests: ['test/gateway/prefetch.test.ts'],
+  },
+  {
+    guard: 'a disk that is nearly full takes nothing that nobody waits for',
+    file: 'src/gateway/prefetch.ts',
+    replace: 'if ((await parts.freeBytes()) < size + FREE_BYTES_MIN) return;',
+    with: '',
+    tests: ['test/gateway/prefetch.test.ts'],
+  },
+  {
     guard: 'a session ends with the list of revoked certificates that it was judged by',
     file: 'src/tls/tickets.ts',
     replace: 'ticketKey(secret, bound, period)',

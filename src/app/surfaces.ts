@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { statfs } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type ApiParts, createApi, type FeedRefresh, type LogKeeper } from '../api/index.ts';
 import type { AuditWriter, RecordIndexReads } from '../audit/index.ts';
@@ -28,6 +29,7 @@ import { trustedNames } from '../config/index.ts';
 import type { Content, Inventory, LinkReads, LinkWrites, Quotas } from '../content/index.ts';
 import {
   createGateway,
+  createPrefetch,
   createReferrerImports,
   createTagMemory,
   createUploadSessions,
@@ -188,6 +190,10 @@ export function createSurfaces(
   const trials = createTrials(judging);
   const verdicts = measuredVerdicts(known, parts.metrics);
   const tags = createTagMemory({ changes, clock });
+  const prefetch = createPrefetch(
+    { bytesMax: config.cache.prefetchBytes },
+    { ...parts, freeBytes: () => freeBytesOf(paths.content) },
+  );
   const gateway = createGateway(
     {
       service: config.service,
@@ -204,6 +210,7 @@ export function createSurfaces(
       sessions: createUploadSessions(parts.sessionKey, random),
       referrers,
       tags,
+      prefetch,
     },
   );
   const apiParts: ApiParts = {
@@ -243,6 +250,7 @@ export function createSurfaces(
       signers = trustedNames(trust);
     },
     close() {
+      prefetch.close();
       tags.close();
       verdicts.close();
       trials.close();
@@ -251,4 +259,9 @@ export function createSurfaces(
       keys.close();
     },
   };
+}
+
+async function freeBytesOf(directory: string): Promise<number> {
+  const { bavail, bsize } = await statfs(directory);
+  return bavail * bsize;
 }

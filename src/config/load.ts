@@ -50,7 +50,7 @@ export interface Config
     readonly breachedPath: string | undefined;
   };
   /** Content of registries behind the gateway. */
-  readonly cache: { readonly bytesMax: number };
+  readonly cache: { readonly bytesMax: number; readonly prefetchBytes: number };
   readonly audit: {
     readonly durability: 'disk' | 'os';
     readonly waitMsMax: number;

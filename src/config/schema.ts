@@ -687,6 +687,11 @@ export const schema = section('', {
       ...byteCount('16MiB', '1024TiB'),
       default: '100GiB',
     }),
+    prefetchBytes: setting({
+      doc: 'Of an image whose manifest was given out, layers are fetched before they are asked for: so much at once in each worker. 0B: none.',
+      ...byteCount('0B', '1TiB'),
+      default: '1GiB',
+    }),
   }),
   audit: section('The access log.', {
     durability: setting({

@@ -5,6 +5,7 @@ import type { Content, LinkReads, LinkWrites, Quotas } from '../content/index.ts
 import type { Digest, Repository, Tag } from '../oci/index.ts';
 import type { Traffic } from '../traffic/index.ts';
 import type { FactWrites, ScanRequests, Verdicts } from '../verdicts/index.ts';
+import type { LoadedManifest } from './load.ts';
 import type { Sources } from './sources.ts';
 import type { UploadSessions } from './upload-session.ts';
 
@@ -23,6 +24,7 @@ export interface GatewayParts {
   readonly sources: Sources;
   readonly referrers: ReferrerImports;
   readonly tags: TagMemory;
+  readonly prefetch: Prefetch;
   readonly traffic: Traffic;
   readonly sessions: UploadSessions;
   readonly clock: Clock;
@@ -37,6 +39,14 @@ export interface TagMemory {
     wanted: { readonly repository: Repository; readonly tag: Tag; readonly freshMs: number },
     question: () => Promise<Digest | undefined>,
   ): Promise<Digest | undefined>;
+  close(): void;
+}
+
+/** Fetches what the client of an image will ask for next. */
+export interface Prefetch {
+  /** Returns at once; what fails, fails for nobody. The caller has found the image admitted, and has told the log. */
+  begin(repository: Repository, digest: Digest, manifest: LoadedManifest): void;
+  /** What waits is given up; what is under way is stored. */
   close(): void;
 }
 

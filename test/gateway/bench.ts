@@ -184,6 +184,7 @@ function watched(calls: string[], parts: Record<string, Members>): GatewayParts 
     sources: createSources([{ prefix: '', source: source as never }]),
     tags: createTagMemory({ changes: createLocalChanges(), clock }),
     referrers: { bring: async () => undefined },
+    prefetch: { begin: () => undefined, close: () => undefined },
     traffic: UNLIMITED_TRAFFIC,
     sessions: createUploadSessions(new Uint8Array(32), random),
     ...{ clock, random, logger: silentLogger },
