@@ -5,7 +5,6 @@ import type { Content, LinkReads, LinkWrites, Quotas } from '../content/index.ts
 import type { Digest, Repository, Tag } from '../oci/index.ts';
 import type { Traffic } from '../traffic/index.ts';
 import type { FactWrites, ScanRequests, Verdicts } from '../verdicts/index.ts';
-import type { LoadedManifest } from './load.ts';
 import type { Sources } from './sources.ts';
 import type { UploadSessions } from './upload-session.ts';
 
@@ -45,7 +44,11 @@ export interface TagMemory {
 /** Fetches what the client of an image will ask for next. */
 export interface Prefetch {
   /** Returns at once; what fails, fails for nobody. The caller has found the image admitted, and has told the log. */
-  begin(repository: Repository, digest: Digest, manifest: LoadedManifest): void;
+  begin(
+    repository: Repository,
+    digest: Digest,
+    manifest: { readonly mediaType: string; readonly bytes: Uint8Array },
+  ): void;
   /** What waits is given up; what is under way is stored. */
   close(): void;
 }
