@@ -1011,8 +1011,8 @@ export const GUARDS: readonly Guard[] = [
   {
     guard: 'layers are fetched beforehand only for who was given the manifest',
     file: 'src/gateway/pull-manifest.ts',
-    replace: "if (call.method === 'GET') parts.prefetch.begin",
-    with: 'parts.prefetch.begin',
+    replace: "if (call.method === 'GET' && verdict.outcome === 'allow') {",
+    with: "if (verdict.outcome === 'allow') {",
     tests: ['test/gateway/prefetch.test.ts'],
   },
   {

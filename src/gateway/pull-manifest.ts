@@ -83,15 +83,14 @@ async function judged(
   });
   const { verdict } = found;
   const facts = { ...pulled.facts, verdict: recordedVerdict(verdict) };
-  const serve = async () =>
-    manifestAnswer(call, digest, pulled.manifest, { verdict, isStale: pulled.isStale });
-  if (verdict.outcome === 'allow') {
-    return allow(facts, 200, async () => {
-      // Who only looks whether it is there will not ask for its layers.
-      if (call.method === 'GET') parts.prefetch.begin(repository, digest, pulled.manifest);
-      return serve();
-    });
-  }
+  const serve = async () => {
+    // Who only looks whether it is there will not ask for its layers.
+    if (call.method === 'GET' && verdict.outcome === 'allow') {
+      parts.prefetch.begin(repository, digest, pulled.manifest);
+    }
+    return manifestAnswer(call, digest, pulled.manifest, { verdict, isStale: pulled.isStale });
+  };
+  if (verdict.outcome === 'allow') return allow(facts, 200, serve);
   if (await mayReadQuarantine(call, parts, repository, verdict)) {
     return allow({ ...facts, reason: 'quarantine.read' }, 200, serve);
   }
