@@ -9,6 +9,7 @@ import { buildImage } from '../test/support/image.ts';
 import { createPusher } from '../test/support/pusher.ts';
 import { run } from '../test/support/run.ts';
 import { CONNECTIONS } from './load.ts';
+import { cpuSecondsOf, familyOf, type Role, readTicksPerSecond, rolesOf } from './processes.ts';
 import { describeMachine, median } from './report.ts';
 import { UNLIMITED } from './unlimited.ts';
 
@@ -27,18 +28,25 @@ interface Sizes {
   readonly records: number;
 }
 
+/** One round of one server. */
+interface Pulled {
+  readonly perSecond: number;
+  /** Processor time of a request in microseconds, with what its record cost after the answer. */
+  readonly cpuUs: ReadonlyMap<Role, number>;
+}
+
+type Durabilities = ReadonlyMap<string, readonly Pulled[]>;
+
 /** Requests a second with each durability, and without a log, in turns. */
-async function measureDurability({
-  rounds,
-  seconds,
-}: Sizes): Promise<ReadonlyMap<string, readonly number[]>> {
+async function measureDurability({ rounds, seconds }: Sizes): Promise<Durabilities> {
+  const ticksPerSecond = await readTicksPerSecond();
   const withoutLog = `--import ${join(import.meta.dirname, 'without-log.ts')}`;
   const servers = new Map([
     ['disk', await startDockgate({ config: `audit: {durability: disk}\n${UNLIMITED}` })],
     ['os', await startDockgate({ config: `audit: {durability: os}\n${UNLIMITED}` })],
     ['off', await startDockgate({ config: UNLIMITED, environment: { NODE_OPTIONS: withoutLog } })],
   ]);
-  const measured = new Map([...servers.keys()].map((name): [string, number[]] => [name, []]));
+  const measured = new Map([...servers.keys()].map((name): [string, Pulled[]] => [name, []]));
   try {
     const image = await buildImage({ config: { user: 'app' }, layers: [[{ path: 'a', data: 'b' }]] });
     for (const server of servers.values()) {
@@ -51,7 +59,11 @@ async function measureDurability({
         const url = `${server.url}/v2/bench/app/manifests/1`;
         // Held until its scan has ended.
         await server.request('/v2/bench/app/manifests/1', { token });
-        measured.get(name)?.push(await requestsPerSecond(url, token, seconds));
+        const cpu = watchCpu(server.pid, ticksPerSecond);
+        const { perSecond, count } = await pull(url, token, seconds);
+        // Its log is signed and indexed before the next one's turn, which would pay for it otherwise.
+        await cpu.untilIdle();
+        measured.get(name)?.push({ perSecond, cpuUs: cpu.microsecondsBy(count) });
       }
     }
   } finally {
@@ -60,20 +72,55 @@ async function measureDurability({
   return measured;
 }
 
-async function requestsPerSecond(url: string, token: string, seconds: number): Promise<number> {
+async function pull(
+  url: string,
+  token: string,
+  seconds: number,
+): Promise<{ readonly perSecond: number; readonly count: number }> {
   const options = ['-t2', `-c${CONNECTIONS}`, `-d${seconds}s`];
   const accept = 'Accept: application/vnd.oci.image.manifest.v1+json';
-  const { output } = await run('wrk', [
-    ...options,
-    '-H',
-    `Authorization: Bearer ${token}`,
-    '-H',
-    accept,
-    url,
-  ]);
+  const authorization = `Authorization: Bearer ${token}`;
+  const { output } = await run('wrk', [...options, '-H', authorization, '-H', accept, url]);
   const perSecond = Number(/Requests\/sec:\s+([\d.]+)/.exec(output)?.[1]);
-  if (!(perSecond > 0) || /Non-2xx|Socket errors/.test(output)) throw new Error(`wrk says\n${output}`);
-  return perSecond;
+  const count = Number(/(\d+) requests in/.exec(output)?.[1]);
+  if (!(perSecond > 0 && count > 0) || /Non-2xx|Socket errors/.test(output)) {
+    throw new Error(`wrk says\n${output}`);
+  }
+  return { perSecond, count };
+}
+
+/** Processor share below which a server has nothing left to do. */
+const IDLE_SHARE = 0.05;
+const LOOK_MS = 1000;
+const LOOKS_MAX = 60;
+
+function watchCpu(
+  pid: number,
+  ticksPerSecond: number,
+): { untilIdle(): Promise<void>; microsecondsBy(count: number): ReadonlyMap<Role, number> } {
+  const roles = rolesOf(familyOf(pid));
+  const usedBy = (one: number): number => cpuSecondsOf([one], ticksPerSecond);
+  const before = new Map([...roles.keys()].map((one) => [one, usedBy(one)]));
+  return {
+    async untilIdle() {
+      for (let look = 0; look < LOOKS_MAX; look += 1) {
+        const used = cpuSecondsOf([...roles.keys()], ticksPerSecond);
+        await new Promise((resolve) => {
+          setTimeout(resolve, LOOK_MS);
+        });
+        const share = ((cpuSecondsOf([...roles.keys()], ticksPerSecond) - used) * 1000) / LOOK_MS;
+        if (share < IDLE_SHARE) return;
+      }
+    },
+    microsecondsBy(count) {
+      const used = new Map<Role, number>();
+      for (const [one, role] of roles) {
+        const seconds = usedBy(one) - (before.get(one) ?? 0);
+        used.set(role, (used.get(role) ?? 0) + (seconds * 1e6) / count);
+      }
+      return used;
+    },
+  };
 }
 
 interface Verified {
@@ -122,16 +169,16 @@ const PULL = {
   isTransfer: true,
 } as const;
 
-function printPage(
-  sizes: Sizes,
-  durability: ReadonlyMap<string, readonly number[]>,
-  verified: readonly Verified[],
-): string {
+function printPage(sizes: Sizes, durability: Durabilities, verified: readonly Verified[]): string {
   const machine = describeMachine();
-  const off = median(durability.get('off') ?? []);
-  const rows = [...durability].map(([name, values]) => {
-    const middle = median(values);
-    return `| ${name} | ${middle.toFixed(0)} | ${(middle / off).toFixed(2)} |`;
+  const middleOf = (rounds: readonly Pulled[]): number => median(rounds.map(({ perSecond }) => perSecond));
+  const off = middleOf(durability.get('off') ?? []);
+  const rows = [...durability].map(([name, rounds]) => {
+    const middle = middleOf(rounds);
+    const cpu = (['workers', 'housekeeping', 'primary'] as const).map((role) =>
+      median(rounds.map(({ cpuUs }) => cpuUs.get(role) ?? 0)).toFixed(0),
+    );
+    return `| ${name} | ${middle.toFixed(0)} | ${(middle / off).toFixed(2)} | ${cpu.join(' | ')} |`;
   });
   const speeds = [...new Set(verified.map(({ threads }) => threads))].map((threads) => {
     const of = verified.filter((one) => one.threads === threads);
@@ -147,8 +194,10 @@ function printPage(
     '',
     `Pulls of a manifest, ${CONNECTIONS} connections, ${sizes.seconds} s (wrk). \`off\` is no setting: the bench takes the log out.`,
     '',
-    '| `audit.durability` | requests/s | of off |',
-    '| --- | ---: | ---: |',
+    "The processor time is the server's, µs a request, until its log is signed and indexed.",
+    '',
+    '| `audit.durability` | requests/s | of off | CPU of the workers | of housekeeping | of the primary |',
+    '| --- | ---: | ---: | ---: | ---: | ---: |',
     ...rows,
     '',
     `\`audit verify\` of ${sizes.records} records of 640 bytes:`,

@@ -29,6 +29,18 @@ export function cpuSecondsOf(pids: readonly number[], ticksPerSecond: number): n
   return ticks / ticksPerSecond;
 }
 
+export type Role = 'workers' | 'housekeeping' | 'primary';
+
+/** What each process of a server is there for. */
+export function rolesOf(pids: readonly number[]): ReadonlyMap<number, Role> {
+  return new Map(pids.map((pid) => [pid, roleOf(readText(`/proc/${pid}/cmdline`))]));
+}
+
+function roleOf(command: string): Role {
+  if (command.includes('worker-process')) return 'workers';
+  return command.includes('housekeeping-process') ? 'housekeeping' : 'primary';
+}
+
 /**
  * Resident memory of the processes in bytes; pages that they share count for each.
  *
