@@ -334,6 +334,7 @@ function rpcParts(
   },
 ): RpcParts {
   const { scans, attempts, traffic, hub, log, feeds } = parts;
+  const { search, count } = store.recordIndex;
   return {
     accounts: store.accounts,
     links: store.links,
@@ -342,6 +343,8 @@ function rpcParts(
     attempts,
     traffic,
     log,
+    // What reads only: nothing that a gateway worker says changes the index.
+    records: { search, count },
     feeds: { refreshAll: feeds.refreshAll },
     metrics: { report: hub.report },
   };

@@ -1,5 +1,5 @@
 import type { FeedRefresh, LogKeeper } from '../api/index.ts';
-import { openAuditWriter } from '../audit/index.ts';
+import { openAuditWriter, type RecordIndexReads } from '../audit/index.ts';
 import type { AccountWrites } from '../auth/index.ts';
 import { isErrorWithCode, StartError, systemClock, systemRandom } from '../base/index.ts';
 import { connectRpc, createRemoteAttempts, createRemoteScans, remotePart } from '../cluster/index.ts';
@@ -83,6 +83,9 @@ await runChild(async ({ config, version, name }, closing) => {
   const counts = remotePart<TrafficCounts>(rpc, 'traffic', { timeoutMs: TRAFFIC_MS_MAX });
   const traffic = createTraffic({ name, ...trafficOptions(config) }, { counts, clock });
   closing.defer(() => traffic.close());
+  const searches = remotePart<Pick<RecordIndexReads, 'search' | 'count'>>(rpc, 'records', {
+    repeatable: ['search', 'count'],
+  });
   const surfaces = createSurfaces(
     { config, paths, version, hosts: hostsOf(config) },
     {
@@ -93,7 +96,8 @@ await runChild(async ({ config, version, name }, closing) => {
       inventory: reads.inventory,
       quotas: reads.quotas,
       manifests: { ...reads.manifests, manifestsNaming: links.manifestsNaming },
-      records: reads.recordIndex,
+      // A cold search takes tens of milliseconds, in which this process would serve nobody.
+      records: { ...reads.recordIndex, search: searches.search, count: searches.count },
       log: remotePart<LogKeeper>(rpc, 'log'),
       feeds: remotePart<FeedRefresh>(rpc, 'feeds', { timeoutMs: FEEDS_MS_MAX }),
       memory: memory?.verdicts,

@@ -179,8 +179,16 @@ export function fulfils(record: AccessRecord, conditions: RecordConditions): boo
   );
 }
 
-/** The records of these leaves, in this order. */
-export async function recordsAt(sql: IndexSql, leaves: readonly number[]): Promise<readonly IndexedRecord[]> {
+/**
+ * The records of these leaves, in this order.
+ *
+ * @param charactersMax the last that are beyond so many in all are left out, the first never is.
+ */
+export async function recordsAt(
+  sql: IndexSql,
+  leaves: readonly number[],
+  charactersMax = Number.POSITIVE_INFINITY,
+): Promise<readonly IndexedRecord[]> {
   if (leaves.length === 0) return [];
   const rows = await sql
     .selectFrom('records')
@@ -190,8 +198,14 @@ export async function recordsAt(sql: IndexSql, leaves: readonly number[]): Promi
   const recordByLeaf = new Map<number, JsonText<AccessRecord>>(
     rows.map(({ leaf, record }) => [leaf, record]),
   );
-  return leaves.flatMap((leaf) => {
+  const found: IndexedRecord[] = [];
+  let characters = 0;
+  for (const leaf of leaves) {
     const record = recordByLeaf.get(leaf);
-    return record === undefined ? [] : [{ index: leaf, record: fromJsonText(record) }];
-  });
+    if (record === undefined) continue;
+    characters += record.length;
+    if (characters > charactersMax && found.length > 0) break;
+    found.push({ index: leaf, record: fromJsonText(record) });
+  }
+  return found;
 }

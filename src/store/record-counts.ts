@@ -8,9 +8,18 @@ const COUNTED_MAX = 2000;
 /** Values of one answer, the most frequent ones. */
 const VALUES_MAX = 1000;
 
+/** Of the values of one answer in all, so that it goes through the line between processes whatever they hold. */
+const CHARACTERS_MAX = 600_000;
+
 /** Counts records by one of their values: from the sums of days where those answer it, else by reading them. */
 export async function countRecords(sql: IndexSql, query: RecordCountQuery): Promise<RecordCounts> {
-  return isOfSums(query) ? countFromSums(sql, query) : countByReading(sql, query);
+  const found = await (isOfSums(query) ? countFromSums(sql, query) : countByReading(sql, query));
+  let characters = 0;
+  const isWithin = ({ value }: RecordCounts['counts'][number]): boolean => {
+    characters += value.length;
+    return characters <= CHARACTERS_MAX;
+  };
+  return { ...found, counts: found.counts.filter(isWithin) };
 }
 
 /** Sums know whole days, of everything or of one term by day. */

@@ -8,6 +8,8 @@ import { snapshot } from './transactions.ts';
 
 /** Records that one page looks at, at most: some 20 ms of work. */
 const CANDIDATES_MAX = 10_000;
+/** Of all records of one page, so that it goes through the line between processes (8 MiB of UTF-8) whatever they hold. */
+const PAGE_CHARACTERS_MAX = 2_000_000;
 
 export function createRecordIndexReads(sql: IndexSql): RecordIndexReads {
   return {
@@ -26,9 +28,11 @@ async function search(sql: IndexSql, query: RecordQuery): Promise<RecordPage> {
   const asked = { conditions, beforeIndex, afterIndex, countMax: CANDIDATES_MAX, limit };
   const candidates = await findCandidates(sql, asked);
   if (!candidates) return afterIndex === undefined ? { records: [] } : endOf(sql, [], afterIndex);
-  const records = await recordsAt(sql, await matchingLeaves(sql, candidates, asked));
+  const leaves = await matchingLeaves(sql, candidates, asked);
+  const records = await recordsAt(sql, leaves, PAGE_CHARACTERS_MAX);
   const last = records.at(-1)?.index;
-  if (records.length === limit && last !== undefined) return { records, next: last };
+  const isFull = records.length === limit || records.length < leaves.length;
+  if (isFull && last !== undefined) return { records, next: last };
   const { restFrom } = candidates;
   if (afterIndex === undefined) {
     return { records, ...(restFrom === undefined ? {} : { next: restFrom + 1 }) };
@@ -56,10 +60,12 @@ async function searchRequest(sql: IndexSql, query: RecordQuery, limit: number): 
   const found = await recordsAt(
     sql,
     rows.map(({ leaf }) => leaf),
+    PAGE_CHARACTERS_MAX,
   );
   const records = found.filter(({ record }) => fulfils(record, conditions));
-  const last = rows.at(-1)?.leaf;
-  if (rows.length === limit && last !== undefined) return { records, next: last };
+  const last = found.at(-1)?.index;
+  const isFull = rows.length === limit || found.length < rows.length;
+  if (isFull && last !== undefined) return { records, next: last };
   return afterIndex === undefined ? { records } : endOf(sql, records, afterIndex);
 }
 

@@ -210,6 +210,37 @@ export function recordIndexContract(implementation: string, open: OpenStore): vo
       assert.deepEqual(Object.fromEntries(counted), { pull: count / 2, push: count / 2 });
     }).timeout(60_000);
 
+    it('ends a page of long records early, so that it goes through any line between processes', async () => {
+      const note = '\u{1F433}'.repeat(7000);
+      await index().append(Array.from({ length: 200 }, (_, at) => record(at, { note, requestId: 'one' })));
+      for (const asked of [{}, { requestId: 'one' }, { action: 'pull' }]) {
+        const seen: number[] = [];
+        let next: number | undefined;
+        do {
+          const page = await index().search({
+            ...asked,
+            limit: 1000,
+            ...(next === undefined ? {} : { beforeIndex: next }),
+          });
+          assert.ok(Buffer.byteLength(JSON.stringify(page)) < 6_000_000);
+          seen.push(...page.records.map((one) => one.index));
+          next = page.next;
+        } while (next !== undefined);
+        assert.deepEqual(
+          seen,
+          Array.from({ length: 200 }, (_, at) => 199 - at),
+        );
+      }
+    });
+
+    it('counts by values that are long, the most frequent ones, as many as an answer holds', async () => {
+      await index().append(
+        Array.from({ length: 600 }, (_, at) => record(at, { action: `${at}`.padEnd(2000, 'x') })),
+      );
+      const { counts } = await index().count({ by: 'action' });
+      assert.equal(counts.length, 300);
+    });
+
     it('counts by day and by value, with and without conditions', async () => {
       const at = (day: number, overrides: Partial<AccessRecord>, index: number) =>
         record(index, { time: `2026-01-0${day}T10:00:00.000000Z`, ...overrides });
