@@ -263,6 +263,18 @@ describe('a command beside a running server', function () {
     });
   }
 
+  it('a search over HTTPS: the worker asks the process that keeps the index', async () => {
+    await server.addUser('olga', PASSWORD, ['auditor', '**']);
+    const headers = { authorization: `Basic ${Buffer.from(`olga:${PASSWORD}`).toString('base64')}` };
+    const found = await server.request('/api/v1/audit/records?user=alice&action=push&limit=1', { headers });
+    assert.deepEqual(
+      JSON.parse(String(found.body)).records.map((one: { record: { action: string } }) => one.record.action),
+      ['push'],
+    );
+    const counted = await server.request('/api/v1/audit/counts?by=user', { headers });
+    assert.match(String(counted.body), /"value":"alice"/);
+  });
+
   /** The doctor reads the server's own configuration. */
   function configured(args: readonly string[]): readonly string[] {
     if (args[0] !== 'doctor') return args;
