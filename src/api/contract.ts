@@ -222,6 +222,16 @@ export const verdictShape = z.object({
   warnings: z.array(reasonShape),
   validUntil: instant.optional(),
 });
+const signatureShape = z.object({
+  by: z.string().meta({ description: 'The key or identity of the configuration', example: 'release-key' }),
+  who: z.string().optional().meta({ description: 'Whom the certificate names' }),
+  issuer: z.string().optional().meta({ description: 'Who says so' }),
+  at: instant.optional().meta({ description: 'When it was signed, where that is known' }),
+  until: instant.optional().meta({ description: 'When it counts no more' }),
+  predicateType: z.string().optional().meta({ description: 'Of an attestation' }),
+  builder: z.string().optional(),
+  source: z.string().optional(),
+});
 export const imageShape = z.object({
   repository: z.string(),
   reference: z.string(),
@@ -242,6 +252,14 @@ export const imageShape = z.object({
     }),
   ),
   findings: z.array(findingShape),
+  signatures: z
+    .array(signatureShape)
+    .optional()
+    .meta({ description: 'Whose signatures and attestations count here; absent: its registry is away' }),
+  rejectedSignatures: z
+    .array(z.string())
+    .optional()
+    .meta({ description: 'Why each other one counts for nothing' }),
   verdict: verdictShape,
 });
 export type ImageShape = z.infer<typeof imageShape>;

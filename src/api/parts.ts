@@ -19,7 +19,15 @@ import type { Clock, Logger, Random } from '../base/index.ts';
 import type { Content, Inventory, LinkReads, LinkWrites, Quotas } from '../content/index.ts';
 import type { Digest, ManifestKind, Reference, Repository, Tag } from '../oci/index.ts';
 import type { Traffic } from '../traffic/index.ts';
-import type { FactReads, FactWrites, ReadReport, ScanRequests, Trials, Verdicts } from '../verdicts/index.ts';
+import type {
+  FactReads,
+  FactWrites,
+  ReadReport,
+  ScanRequests,
+  Trials,
+  Verdicts,
+  Vouchers,
+} from '../verdicts/index.ts';
 
 export interface ApiParts {
   readonly authenticator: Authenticator;
@@ -48,6 +56,7 @@ export interface ApiParts {
   readonly verdicts: Verdicts;
   readonly trials: Trials;
   readonly scans: ScanRequests;
+  readonly vouchers: Pick<Vouchers, 'findVouched'>;
   /** Names that rules about signatures may ask for. */
   readonly signers: () => readonly string[];
   readonly records: RecordIndexReads;

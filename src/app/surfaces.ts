@@ -228,6 +228,7 @@ export function createSurfaces(
     keys,
     verdicts,
     trials,
+    vouchers,
     signers: () => signers,
     registries: createRegistries(parts.sources),
     reports: createReports(parts),

@@ -188,6 +188,7 @@ export async function openApiLab(
       },
       feeds: { refreshAll: async () => {} },
       traffic: UNLIMITED_TRAFFIC,
+      vouchers: { findVouched: async () => ({ attested: [], rejected: [] }) },
       signers: () => ['release'],
       registries: {
         nameOf: (repository) => MIRRORED.get(repository) ?? repository,

@@ -143,6 +143,33 @@ describe('images that must be signed', function () {
     assert.match(await ask(image), /^403 .*a signature by release for another digest/);
   });
 
+  it('are shown with who signed them, who says so and when, and with what counts for nothing and why', async () => {
+    const image = await newImage();
+    const shown = () => server.run(['image', 'show', `prod/app@${image.digest}`]);
+    await pusher.push('prod/app', image);
+    const byRelease = bundleReferrer(image, release);
+    for (const signature of [
+      byRelease,
+      referrerOf(image, sigstore.bundle(statementOf(image.digest), { identity: ci })),
+      notationReferrer(image, notationEnvelope(image.digest, [acme])),
+      bundleReferrer(image, old),
+    ]) {
+      await pusher.push('prod/app', signature);
+    }
+    const text = await shown();
+    const time = '\\d{4}-\\d\\d-\\d\\dT[\\d:.]+Z';
+    for (const line of [
+      '^signed by release$',
+      `^signed by ci \\(${ci.name}, says ${ci.issuer}\\) at ${time}$`,
+      `^signed by acme \\(C=DE, .*CN=release, says C=DE, .*\\) at 2026-01-01T00:00:00.000Z until ${time}$`,
+      '^does not count: signed by old, which is revoked$',
+    ]) {
+      assert.match(text, new RegExp(line, 'm'));
+    }
+    await remove(byRelease);
+    assert.doesNotMatch(await shown(), /^signed by release$/m);
+  });
+
   it('are served when an index that lists them is signed, until the index is gone', async () => {
     const [first, second, alone] = [await newImage(), await newImage(), await newImage()];
     const index = buildIndex([first, second]);

@@ -1,12 +1,13 @@
 import { z } from 'zod';
 import {
   type Digest,
+  Fault,
   parseReference,
   parseRepository,
   printReference,
   type Repository,
 } from '../../oci/index.ts';
-import type { Finding, Reason, Verdict } from '../../policy/index.ts';
+import type { Attested, Finding, Reason, Verdict } from '../../policy/index.ts';
 import {
   findingShape,
   imageListShape,
@@ -108,10 +109,15 @@ async function showImage(
 ): Promise<z.infer<typeof imageShape>> {
   const { repository, digest } = await requireImage(input, context);
   const { parts } = context;
-  const [facts, found, stored] = await Promise.all([
+  const [facts, found, stored, vouched] = await Promise.all([
     parts.facts.findFacts(digest, repository, { feeds: true }),
     parts.verdicts.peek(repository, digest),
     parts.links.findManifest(repository, digest),
+    // What else is known of it is told also while its registry is away.
+    parts.vouchers.findVouched(repository, digest).catch((error: unknown) => {
+      if (error instanceof Fault) return undefined;
+      throw error;
+    }),
   ]);
   return {
     repository,
@@ -135,7 +141,18 @@ async function showImage(
       ...(scan.author ? { author: scan.author } : {}),
     })),
     findings: (facts?.findings ?? []).map(printFinding),
+    ...(vouched
+      ? { signatures: vouched.attested.map(printSignature), rejectedSignatures: [...vouched.rejected] }
+      : {}),
     verdict: printVerdict(found),
+  };
+}
+
+function printSignature({ atMs, untilMs, ...attested }: Attested) {
+  return {
+    ...attested,
+    ...(atMs === undefined ? {} : { at: new Date(atMs).toISOString() }),
+    ...(untilMs === undefined || untilMs >= 8.64e15 ? {} : { until: new Date(untilMs).toISOString() }),
   };
 }
 

@@ -88,6 +88,7 @@ function printImage(value: Record<string, unknown>): Printed {
     ),
   ];
   const findings = listIn(value, 'findings');
+  lines.push(...printSignatures(value));
   if (findings.length === 0) return { value, text: [...lines, 'no findings'].join('\n') };
   const rows = findings.map(({ severity, kind, id, location, title, epss, exploitedSince }) => [
     severity,
@@ -101,4 +102,23 @@ function printImage(value: Record<string, unknown>): Printed {
     ].join(''),
   ]);
   return { value, text: [...lines, '', table(['SEVERITY', 'KIND', 'ID', 'WHERE', 'WHAT'], rows)].join('\n') };
+}
+
+function printSignatures(value: Record<string, unknown>): readonly string[] {
+  if (value.signatures === undefined) return ['signatures: its registry is away'];
+  return [
+    ...listIn(value, 'signatures').map(({ by, who, issuer, at, until, predicateType, builder, source }) =>
+      [
+        `${predicateType === undefined ? 'signed' : `attested ${predicateType}`} by ${by}`,
+        ...(who === undefined ? [] : [`(${who}, says ${issuer})`]),
+        ...(at === undefined ? [] : [`at ${at}`]),
+        ...(until === undefined ? [] : [`until ${until}`]),
+        ...(builder === undefined ? [] : [`built by ${builder}`]),
+        ...(source === undefined ? [] : [`from ${source}`]),
+      ].join(' '),
+    ),
+    ...(Array.isArray(value.rejectedSignatures) ? value.rejectedSignatures : []).map(
+      (why) => `does not count: ${why}`,
+    ),
+  ];
 }
