@@ -140,11 +140,9 @@ async function growing(
       try {
         const found = await measure(peer, client, size);
         const residentMiB = residentBytesOf(peer.pids()) / MiB;
-        bench.add({
-          row,
-          column: size.toLocaleString('en'),
-          values: { ...found, readySeconds, residentMiB },
-        });
+        const values = { ...found, readySeconds, residentMiB };
+        bench.say(`${row}, ${size}: ${JSON.stringify(values)}`);
+        bench.add({ row, column: size.toLocaleString('en'), values });
       } finally {
         client.close();
         await peer.server.stop();

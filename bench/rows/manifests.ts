@@ -39,7 +39,7 @@ export const MANIFESTS_WARM: RowSet = {
         ['tag', tag],
       ] as const) {
         for (const connections of CONNECTIONS) {
-          const seconds = connections === 1 || bench.isQuick ? 2 : 4;
+          const seconds = connections === 32 && !bench.isQuick ? 4 : 2;
           const asked = await askedOf(bench, peer, repository, `manifests/${reference}`);
           const load = await loadKept({ ...asked, seconds, connections });
           bench.add({ row: `manifest-${by}-${connections}`, column: peer.id, values: valuesOf(load) });
