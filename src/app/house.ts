@@ -29,7 +29,7 @@ import {
   type RpcServer,
   serveRpc,
 } from '../cluster/index.ts';
-import { openContent } from '../content/index.ts';
+import { openContent, startScrub } from '../content/index.ts';
 import type { Outlets } from '../outlets/index.ts';
 import { openStoreWrites, type StoreWrites } from '../store/index.ts';
 import { createMetricsHub, type Metrics, type MetricsHub } from '../telemetry/index.ts';
@@ -216,6 +216,24 @@ export async function openHouse(
     });
     const housework = keepHouse({ config, paths }, { ...base, store, content });
     closing.defer(() => housework.stop());
+    let damaged = 0;
+    metrics.gauge({
+      name: 'dockgate_content_damaged',
+      help: 'Stored contents that were found damaged and removed since the start.',
+      read: () => damaged,
+    });
+    const scrub = startScrub(
+      { bytesPerSecond: config.content.scrub },
+      {
+        ...base,
+        content,
+        inventory: store.inventory,
+        onDamaged() {
+          damaged += 1;
+        },
+      },
+    );
+    closing.defer(() => scrub.stop());
     const loading = keepFeeds(config, feeds, { ...base, store, metrics });
     closing.defer(() => loading.stop());
     const accountParts = { ...base, accounts: store.accounts, changes };

@@ -50,6 +50,7 @@ export interface Config
     readonly breachedPath: string | undefined;
   };
   /** Content of registries behind the gateway. */
+  readonly content: { readonly scrub: number };
   readonly cache: { readonly bytesMax: number; readonly prefetchBytes: number };
   readonly audit: {
     readonly durability: 'disk' | 'os';
@@ -258,6 +259,7 @@ async function toConfig(
           ? undefined
           : resolve(directory, signIn.breachedPasswordsFile),
     },
+    content: settings.content,
     cache: settings.cache,
     audit: {
       ...toAudit(audit),

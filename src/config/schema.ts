@@ -693,6 +693,13 @@ export const schema = section('', {
       default: '1GiB',
     }),
   }),
+  content: section('The files of the content store.', {
+    scrub: setting({
+      doc: 'So much is hashed again each second, on average, to find what the disk has damaged. 0B: nothing is.',
+      ...byteCount('0B', '1GiB'),
+      default: '4MiB',
+    }),
+  }),
   audit: section('The access log.', {
     durability: setting({
       doc: '`disk`: on stable storage before the answer leaves. `os`: power loss may lose the last records.',

@@ -29,6 +29,8 @@ export type {
 } from './ports.ts';
 export type { QuotaState, Quotas } from './quotas.ts';
 export { QuotaExceeded, quotaRefusal } from './quotas.ts';
+export type { Scrub, ScrubOptions, ScrubParts } from './scrub.ts';
+export { startScrub } from './scrub.ts';
 export type { Fill } from './shared-fill.ts';
 export type { Pourable } from './stored.ts';
 export { takeManifest } from './take-manifest.ts';
