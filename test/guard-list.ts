@@ -3208,6 +3208,13 @@ export const GUARDS: readonly Guard[] = [
     with: "effect === 'allow' && actions.length > 0",
     tests: ['test/api/policy-trial.test.ts'],
   },
+  {
+    guard: 'where a repository comes from must be known to be allowed',
+    file: 'src/policy/registry-rule.ts',
+    replace: 'if (registry !== undefined && matchesAny(rule.allow, registry)) return CONTENT;',
+    with: 'if (registry === undefined || matchesAny(rule.allow, registry)) return CONTENT;',
+    tests: ['test/policy/rules.test.ts'],
+  },
   // Feeds
   {
     guard: 'a rule whose feed is missing refuses',
@@ -3226,8 +3233,8 @@ export const GUARDS: readonly Guard[] = [
   {
     guard: 'what a feed says new is judged anew',
     file: 'src/policy/effective.ts',
-    replace: 'policies, waivers, only, feeds }',
-    with: 'policies, waivers, only }',
+    replace: 'policies, waivers, only, feeds, registry }',
+    with: 'policies, waivers, only, registry }',
     tests: ['test/policy/effective.test.ts', 'test/verdicts/feeds.test.ts'],
   },
   {

@@ -38,6 +38,7 @@ import {
   listUpstreamRepositories,
   type Sources,
 } from '../gateway/index.ts';
+import type { Repository } from '../oci/index.ts';
 import type { Metrics } from '../telemetry/index.ts';
 import type { Traffic } from '../traffic/index.ts';
 import { createVouchers, readTrust } from '../trust/index.ts';
@@ -56,6 +57,7 @@ import type { NodeConfig } from './node-config.ts';
 import { openProviders } from './open-providers.ts';
 import type { Paths } from './paths.ts';
 import { createRegistries } from './registries.ts';
+import { registryOf } from './registry-of.ts';
 import { createReports } from './reports.ts';
 import { createSignatureContent } from './signature-content.ts';
 
@@ -178,6 +180,7 @@ export function createSurfaces(
     manifests: parts.manifests,
     scans: parts.scans,
     vouchers,
+    registryOf: (repository: Repository) => registryOf(config, repository),
     changes,
     clock,
     logger,

@@ -14,8 +14,17 @@ export interface Effective {
   readonly wantsVouchers?: true;
   /** Set when a rule asks for feeds: those that it asks for, as far as they are loaded. */
   readonly feeds?: Feeds;
+  /** Set when a rule asks where the repository comes from, and that is known. */
+  readonly registry?: string;
   /** Set when a rule asks for what differs between repositories, such as tags: then none shares these verdicts. */
   readonly only?: Repository;
+}
+
+/** What decides beside policies and waivers. */
+export interface Surroundings {
+  readonly feeds?: Feeds;
+  /** Where the repository comes from: host and port of an upstream, or `embedded`. */
+  readonly registry?: string | undefined;
 }
 
 /** Raised whenever `judge` comes to other verdicts from equal input, so that no kept verdict outlives its logic. */
@@ -29,7 +38,7 @@ export function effectivePolicies(
   policies: readonly Policy[],
   waivers: readonly Waiver[],
   repository: Repository,
-  feeds: Feeds = {},
+  { feeds = {}, registry }: Surroundings = {},
 ): Effective {
   const matching = policies
     .filter((policy) => policy.mode !== 'off' && isCovered(policy.match.join(','), repository, true))
@@ -44,6 +53,7 @@ export function effectivePolicies(
       ? { wantsVouchers: true as const }
       : {}),
     ...feedsWanted(matching, feeds),
+    ...(registry !== undefined && matching.some(({ rules }) => rules.registries) ? { registry } : {}),
     waivers: waivers
       .filter((waiver) => mayHoldIn(waiver, repository))
       .toSorted((left, right) => compareText(left.id, right.id)),
@@ -65,8 +75,8 @@ export function canonicalText(effective: Effective): string {
     isApproved: waiver.approvedBy !== undefined,
     endsAtMs: waiver.endsAtMs,
   }));
-  const { policies, only, feeds } = effective;
-  return JSON.stringify(sortMembers({ version: JUDGE_VERSION, policies, waivers, only, feeds }));
+  const { policies, only, feeds, registry } = effective;
+  return JSON.stringify(sortMembers({ version: JUDGE_VERSION, policies, waivers, only, feeds, registry }));
 }
 
 /** A feed that says something else makes another text: what was judged by the one before is not asked for any more. */

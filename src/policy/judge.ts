@@ -98,7 +98,8 @@ export function judgeIndex(
   own: { readonly facts: Facts | undefined; readonly nowMs: number },
 ): Verdict {
   if (own.facts?.denied !== undefined) return denied(digest, own.facts.denied);
-  const one = { digest, facts: own.facts, waivers: effective.waivers, nowMs: own.nowMs };
+  const { waivers, registry } = effective;
+  const one = { digest, facts: own.facts, waivers, nowMs: own.nowMs, registry };
   const all = effective.policies.map((policy) => ({ policy, opinions: indexOpinionsOf(policy, one) }));
   const verdict = ofChildren(digest, children, effective);
   const against = reasonsOf(all.filter(({ policy }) => policy.mode !== 'warn'));
@@ -133,7 +134,8 @@ function opinions(
   effective: Effective,
   nowMs: number,
 ): readonly PolicyOpinion[] {
-  const one = { digest, facts, waivers: effective.waivers, nowMs };
+  const { waivers, registry } = effective;
+  const one = { digest, facts, waivers, nowMs, registry };
   return effective.policies.map((policy) => ({ policy, opinions: opinionsOf(policy, one) }));
 }
 

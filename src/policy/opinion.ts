@@ -8,6 +8,8 @@ export interface Case {
   readonly facts: Facts | undefined;
   readonly waivers: readonly Waiver[];
   readonly nowMs: number;
+  /** Where the repository comes from; looked up only for policies that have a rule about it. */
+  readonly registry?: string | undefined;
 }
 
 /** What one rule says. */

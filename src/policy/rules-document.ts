@@ -89,6 +89,7 @@ export const rulesShape = exact({
   attestations: z.array(attestation, 'must be a list').min(1).max(16).optional(),
   licenses: denied.optional(),
   packages: denied.optional(),
+  registries: exact({ allow: texts('registries', 64) }).optional(),
   ...shapeRules,
 }).refine(
   (given) => Object.values(given).some((rule) => rule !== undefined),
@@ -112,6 +113,7 @@ export function toRules(given: z.output<typeof rulesShape>): Rules {
     signatures: others.signatures,
     licenses: others.licenses,
     packages: others.packages,
+    registries: others.registries,
     scanned: scanned && { by: scanned.by, withinMs: scanned.within },
     age: maxOf(age),
     baseAge: maxOf(baseAge),

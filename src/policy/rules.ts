@@ -4,6 +4,7 @@ import { judgeMalware, judgeMisconfiguration, judgeSecrets, judgeVulnerabilities
 import { ruleWaivedUntilMs } from './findings.ts';
 import type { Case, Opinion } from './opinion.ts';
 import { judgePackages } from './package-rules.ts';
+import { judgeRegistry } from './registry-rule.ts';
 import { judgeScans } from './scan-rule.ts';
 import { judgeShape } from './shape-rules.ts';
 import { judgeTrust } from './trust-rules.ts';
@@ -16,9 +17,10 @@ export function opinionsOf(policy: Policy, one: Case): readonly Opinion[] {
 
 /** Those of the rules that look at an index itself; all others look at its children. */
 export function indexOpinionsOf(policy: Policy, one: Case): readonly Opinion[] {
-  return withWaivers(policy, one, ({ signatures, attestations, mediaTypes }, judged) => [
+  return withWaivers(policy, one, ({ signatures, attestations, mediaTypes, registries }, judged) => [
     ...judgeTrust(withoutAbsent({ signatures, attestations }), judged),
     ...judgeShape(withoutAbsent({ mediaTypes }), judged.facts),
+    judgeRegistry(registries, judged),
   ]);
 }
 
@@ -42,6 +44,7 @@ function rulesOn(rules: Rules, one: Case): readonly Opinion[] {
     ...(one.facts?.kind === 'artifact' ? [] : rulesOnImages(rules, one)),
     ...judgeTrust(rules, one),
     ...judgeShape(rules, one.facts),
+    judgeRegistry(rules.registries, one),
     judgeSuperseded(rules.superseded, one),
     judgeScans(rules, one),
   ];

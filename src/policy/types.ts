@@ -140,6 +140,7 @@ export const RULE_NAMES = [
   'licenses',
   'artifacts',
   'mediaTypes',
+  'registries',
   'size',
   'superseded',
   'baseAge',
@@ -203,6 +204,8 @@ export interface Rules {
   /** Patterns with `*`: what is denied, and, when `allow` is there, whatever it does not name. */
   readonly mediaTypes?: { readonly allow?: readonly string[]; readonly deny?: readonly string[] };
   readonly size?: { readonly maxBytes?: number; readonly maxLayers?: number };
+  /** Patterns with `*` of registries, as `host:port` of an upstream or `embedded`, from which it may come. */
+  readonly registries?: { readonly allow: readonly string[] };
 }
 
 /** What is refused when it is pushed. */

@@ -20,6 +20,8 @@ export interface FinderParts {
   readonly scans: Pick<ScanRequests, 'isOffered' | 'request'>;
   /** Absent: nobody vouches for anything, and rules that ask for it refuse. */
   readonly vouchers?: Vouchers;
+  /** Where a repository comes from; absent: nobody knows, and rules about it refuse. */
+  readonly registryOf?: (repository: Repository) => string | undefined;
   readonly changes: Changes;
   readonly clock: Clock;
   readonly logger: Logger;

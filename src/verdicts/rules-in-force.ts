@@ -22,6 +22,7 @@ const REPOSITORIES_MAX = 5000;
 /** Reads policies, waivers and what is loaded of feeds once and selects for each repository once, until they change. */
 export function createRules(parts: {
   readonly facts: Pick<FactReads, 'listFeeds' | 'listPolicies' | 'listWaivers'>;
+  readonly registryOf?: (repository: Repository) => string | undefined;
   readonly changes: Changes;
   readonly clock: Clock;
   readonly hash: (text: string) => string;
@@ -47,7 +48,10 @@ export function createRules(parts: {
   });
   async function select(repository: Repository) {
     const [policies, waivers, feeds] = await all.get('all', readAll);
-    const effective = effectivePolicies(policies, waivers, repository, feeds);
+    const effective = effectivePolicies(policies, waivers, repository, {
+      feeds,
+      registry: parts.registryOf?.(repository),
+    });
     return { value: { effective, policyHash: parts.hash(canonicalText(effective)) } };
   }
 

@@ -1,5 +1,12 @@
 import type { Clock, Logger } from '../base/index.ts';
-import { type Descriptor, type Digest, Fault, parseManifest, shortDigest } from '../oci/index.ts';
+import {
+  type Descriptor,
+  type Digest,
+  Fault,
+  isAttestationChild,
+  parseManifest,
+  shortDigest,
+} from '../oci/index.ts';
 import type { FactReads, FactWrites, ScanJob, Scanner, ScanTarget, ScanTargets } from './ports.ts';
 
 export interface ScanAttemptParts {
@@ -35,7 +42,9 @@ export async function attemptScan(
     if (!target) return { kind: 'finished' };
     const parsed = parseManifest(target.manifest, target.mediaType);
     if (parsed.ok && parsed.manifest.kind === 'index') {
-      return { kind: 'index', children: parsed.manifest.manifests };
+      // What hangs beside the images counts for nothing in the index, and is scanned when somebody asks for it.
+      const children = parsed.manifest.manifests.filter((child) => !isAttestationChild(child));
+      return { kind: 'index', children };
     }
     const kind = parsed.ok ? parsed.manifest.kind : 'artifact';
     await parts.facts.seeDigest(job.digest, kind, parts.clock.nowMs());

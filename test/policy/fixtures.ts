@@ -81,7 +81,7 @@ export function effectiveOf(
   repository = APP,
   feeds: Feeds = {},
 ): Effective {
-  return effectivePolicies(policies, waivers, repository, feeds);
+  return effectivePolicies(policies, waivers, repository, { feeds });
 }
 
 const days = (minDays: number, maxDays: number) =>
@@ -218,6 +218,7 @@ const arbitraryRules: fc.Arbitrary<Rules> = partial<Required<Rules>>({
   ),
   licenses: fc.record({ deny: someTexts }),
   packages: fc.record({ deny: someTexts }),
+  registries: fc.record({ allow: someTexts }),
   ...shapeRules,
 });
 

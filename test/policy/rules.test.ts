@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
 import { DAY_MS } from '../../src/base/index.ts';
 import {
+  canonicalText,
+  effectivePolicies,
   type Facts,
   immutableBy,
   judge,
+  judgeIndex,
   judgePush,
   type Policy,
   type Rules,
@@ -411,5 +414,29 @@ describe('a waiver for a rule', () => {
     const policy = policyOf({ age: { maxMs: 180 * DAY_MS } }, { waivers: 'approved' });
     assert.equal(outcomeOf(policy, { rule: 'age' }).outcome, 'block');
     assert.equal(outcomeOf(policy, { rule: 'age', approvedBy: 'bob' }).outcome, 'allow');
+  });
+});
+
+describe('rules about registries', () => {
+  const judgedFrom = (registry?: string) => {
+    const policies = [policyOf({ registries: { allow: ['embedded', '*.corp:5000'] } })];
+    const effective = effectivePolicies(policies, [], repositoryOf('a/b'), { registry });
+    const verdict = judge(factsOf(), IMAGE, effective, NOW_MS);
+    const list = judgeIndex(IMAGE, [verdict], effective, { facts: undefined, nowMs: NOW_MS });
+    return [verdict.reasons.map(({ text }) => text), list.outcome, canonicalText(effective)] as const;
+  };
+
+  it('admit what comes from one that is named, and refuse all else, indexes as well', () => {
+    for (const registry of ['embedded', 'reg.corp:5000']) {
+      assert.deepEqual(judgedFrom(registry).slice(0, 2), [[], 'allow']);
+    }
+    for (const registry of ['reg.corp', 'hub.test', undefined]) {
+      const text = `images of ${registry ?? 'an unknown registry'} are not allowed here`;
+      assert.deepEqual(judgedFrom(registry).slice(0, 2), [[text], 'block']);
+    }
+  });
+
+  it('share no verdict between two registries', () => {
+    assert.notEqual(judgedFrom('embedded')[2], judgedFrom('hub.test')[2]);
   });
 });

@@ -122,6 +122,25 @@ describe('the scan runner', () => {
     assert.deepEqual(new Set(scanner.scanned), new Set([image.digest, child.digest]));
   });
 
+  it('leaves out what BuildKit hangs beside the images of an index', async () => {
+    const attestation = await buildImage({ config: { architecture: 'unknown' } });
+    const plain = buildIndex([image, attestation]);
+    const document = JSON.parse(Buffer.from(plain.manifest).toString());
+    document.manifests[1].annotations = { 'vnd.docker.reference.type': 'attestation-manifest' };
+    const manifest = Buffer.from(JSON.stringify(document));
+    const index = { ...plain, manifest, digest: digestOf(manifest.toString()) };
+    for (const one of [attestation, index]) await world.push(one);
+    await world.setPolicies(policyOf({ secrets: 'block' }));
+    const scanner = scannerThatFinds();
+    const runner = world.openRunner([scanner]);
+    runner.start();
+    await runner.requests.request(APP, index.digest, 'push');
+    await until(async () => scanner.scanned.length > 0 && (await world.store.jobs.count()) === 0);
+    assert.deepEqual(scanner.scanned, [image.digest]);
+    const verdict = await world.openVerdicts({ scans: runner.requests }).peek(APP, index.digest);
+    assert.equal(verdict.outcome, 'allow');
+  });
+
   it('forgets what the repository no longer holds', async () => {
     const runner = world.openRunner([scannerThatFinds()]);
     runner.start();
