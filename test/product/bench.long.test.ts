@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { run } from '../support/run.ts';
 
@@ -22,6 +23,15 @@ describe('the bench', function () {
       assert.equal(byTag.length, hasWrk ? 1 : 0);
       for (const one of blob) assert.ok(one.megabytesPerSecond > 0);
       assert.ok(residentBytes > 0);
+    }
+  });
+
+  it('measures scans, and verdicts from memory, Redis and SQL', async function () {
+    if (!existsSync('/usr/bin/redis-server')) this.skip();
+    const { code, output } = await run(process.execPath, [join(BENCH, '../scan.ts'), '--quick']);
+    assert.equal(code, 0, output);
+    for (const row of ['source and text', 'a program', 'from memory', 'from Redis', 'from SQL']) {
+      assert.match(output, new RegExp(`^\\| ${row}.*\\| [\\d.]+ \\| [\\d.]+ \\|$`, 'm'), row);
     }
   });
 

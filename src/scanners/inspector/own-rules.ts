@@ -234,6 +234,8 @@ function* findPgpKeys(window: string): Generator<SecretMatch> {
 }
 
 function* findUrlPasswords(window: string): Generator<SecretMatch> {
+  // Addresses are everywhere, and next to none names a user.
+  if (!window.includes('@')) return;
   const pattern =
     /\b(https?|ftp|amqps?|rediss?|ldap):\/\/([^\s:@/?#"'<>()]{0,100}):([^\s:@/?#"'<>()]{4,200})@([\w.-]+)/g;
   yield* findPattern(window, pattern, (match) => {
