@@ -43,7 +43,7 @@ export type { AccessRecord, Audit, AuditEntry, Via } from './record.ts';
 export type { RecordEntry, RecordsProgress } from './records.ts';
 export { readRecordsBetween } from './records.ts';
 export type { Report, ReportName, ReportRow } from './report.ts';
-export { makeReport, REPORT_NAMES, reportCsv, reportTitle } from './report.ts';
+export { makeReport, REPORT_NAMES, reportCsv, reportHelp, reportTitle } from './report.ts';
 export { reportHtml } from './report-html.ts';
 export type { ReserveOptions } from './reserve.ts';
 export { fillReserve } from './reserve.ts';

@@ -6,6 +6,8 @@ import { SignInWatch } from './sign-ins.ts';
 /** What a report asks of the log. */
 interface ReportKind {
   readonly title: string;
+  /** How to ask for a part of it; for who types the command, not for who reads the report. */
+  readonly hint?: string;
   /** Records are counted by these. */
   readonly columns: readonly (readonly [name: string, read: (record: AccessRecord) => string | undefined])[];
   readonly isCounted: (record: AccessRecord) => boolean;
@@ -30,7 +32,8 @@ const KINDS = {
     isCounted: (record) => isAnswer(record) && record.outcome === 'refused',
   },
   principals: {
-    title: 'what principals did; one of them with --user',
+    title: 'what principals did',
+    hint: 'one of them with --user',
     columns: [
       ['principal', who],
       ['action', ({ action }) => action],
@@ -41,7 +44,8 @@ const KINDS = {
     isCounted: (record) => isAnswer(record) && record.principal !== undefined,
   },
   repositories: {
-    title: 'who asked repositories for what; one of them with --repository',
+    title: 'who asked repositories for what',
+    hint: 'one of them with --repository',
     columns: [
       ['repository', ({ repository }) => repository],
       ['principal', who],
@@ -80,7 +84,8 @@ const KINDS = {
     isCounted: () => false,
   },
   exposed: {
-    title: 'who pulled content that is bad: --finding CVE (asks the server what has it) or --digest',
+    title: 'who pulled content that is bad',
+    hint: '--finding CVE (asks the server what has it) or --digest',
     columns: [
       ['principal', who],
       ['repository', ({ repository }) => repository],
@@ -105,6 +110,12 @@ export const REPORT_NAMES: readonly ReportName[] = [
 
 export function reportTitle(name: ReportName): string {
   return KINDS[name].title;
+}
+
+/** The title, and how to ask for a part of it. */
+export function reportHelp(name: ReportName): string {
+  const { title, hint }: ReportKind = KINDS[name];
+  return hint === undefined ? title : `${title}; ${hint}`;
 }
 
 export interface Report {

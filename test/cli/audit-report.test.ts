@@ -68,7 +68,14 @@ describe('dockgate audit export and report', () => {
       (await run('report', 'days', '--html')).out,
       /^<!doctype html>[\s\S]*<svg [\s\S]*<\/html>\n$/,
     );
-    assert.match((await run('report', 'sign-ins')).out, /^RULE +PRINCIPAL +ADDRESS +WHY +COUNT/);
+    const strange = await run('report', 'sign-ins');
+    assert.match(strange.out, /^RULE +PRINCIPAL +ADDRESS +WHY +COUNT/);
+    assert.match(strange.notes, /nothing of that kind was recorded/);
+  });
+
+  it('has a heading for its readers, without options of the command', async () => {
+    for (const name of ['repositories', 'principals', 'days'])
+      assert.doesNotMatch((await run('report', name, '--html')).out, /<h1>[^<]*--/);
   });
 
   it('says who pulled a digest', async () => {

@@ -563,6 +563,14 @@ describe('a command beside a running server', function () {
       assert.throws(() => statSync(stored()));
     });
 
+    it('leaves a record of a wrong password, which says as whom', async () => {
+      await login([], 'wrong-horse-battery-9');
+      await until(async () => {
+        const { stdout } = await server.cli(['audit', 'search', '--reason', 'sign-in.password']);
+        return /refused +401 .* sign-in\.password, as alice$/m.test(stdout);
+      }, 'the failed sign-in is found');
+    });
+
     it('refuses a server that it cannot trust, whatever the environment says, and sends it no password', async () => {
       const args = ['login', server.url, '--user', 'alice', '--password-stdin'];
       for (const environment of [{}, { NODE_TLS_REJECT_UNAUTHORIZED: '0' }]) {

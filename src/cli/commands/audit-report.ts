@@ -5,6 +5,7 @@ import {
   type RecordsProgress,
   type Report,
   reportCsv,
+  reportHelp,
   reportHtml,
   reportTitle,
 } from '../../audit/index.ts';
@@ -23,7 +24,7 @@ interface ReportOptions extends FilterOptions {
 
 /** `audit report`. */
 export function addReportCommand(audit: Command, context: CommandContext): void {
-  const list = REPORT_NAMES.map((name) => `  ${name.padEnd(13)} ${reportTitle(name)}`).join('\n');
+  const list = REPORT_NAMES.map((name) => `  ${name.padEnd(13)} ${reportHelp(name)}`).join('\n');
   const command = audit
     .command('report <name>')
     .description(`counts of records, from the log's files: ${REPORT_NAMES.join(', ')}`)
@@ -60,6 +61,7 @@ async function report(
   });
   output.line(print(made, options, place));
   output.note(`${last?.matched ?? 0} of ${last?.total ?? 0} records looked at`);
+  if (made.rows.length === 0) output.note('nothing of that kind was recorded');
   if (made.isCut) output.note('there are more groups than a report holds: choose fewer with the options');
   if (last?.unreadable) {
     throw new CommandFailed(

@@ -188,11 +188,13 @@ function whereOf({ repository, reference, digest }: Record<string, unknown>): st
 
 /** Of a decision its reason, of a completion how the transfer ended, of a summary how many there were. */
 function whyOf(entry: Record<string, unknown>): unknown {
-  const { kind, reason, note, bytes, durationMs, isAborted, count } = entry;
+  const { kind, reason, note, bytes, durationMs, isAborted, count, principal } = entry;
   if (kind === 'completion') {
     return `${isAborted === true ? 'cut after' : 'sent'} ${bytes ?? 0} bytes in ${durationMs ?? 0} ms`;
   }
   if (kind === 'summary') return `${count ?? 0} times, ${note ?? reason ?? ''}`;
+  // Where nobody was known, the note says who somebody claimed to be.
+  if (reason !== undefined && note !== undefined && principal === undefined) return `${reason}, ${note}`;
   return reason ?? note;
 }
 
