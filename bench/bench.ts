@@ -15,7 +15,6 @@ export interface Bench {
   readonly peers: Peers;
   readonly supply: Supply;
   add(sample: Sample): void;
-  note(text: string): void;
   /** Says what could not be measured; the run goes on, and ends with an error. */
   fail(text: string): void;
   say(text: string): void;

@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { PEER_IDS, type PeerId } from './peer.ts';
 import { SETS } from './sets.ts';
@@ -74,7 +73,7 @@ share the processors, and the page says how busy the machine was before. What it
   --rounds   how often each is measured, 3 unless said; the page shows medians
   --minutes  how long memory-hour takes, 60 unless said
   --quick    three minutes that only show that everything runs: small sizes, one round, nothing written without --out
-  --out      a folder for results.json, results.md and plots/ (${join('bench')}/ unless --quick)
+  --out      a folder for results.json, results.md and plots/ (bench/ unless --quick)
   --render   print page and plots anew from results.json
 
 Sets:

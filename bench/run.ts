@@ -69,7 +69,7 @@ async function measure(options: BenchOptions, before: Results): Promise<void> {
       say(`failed: ${text}`);
     };
     try {
-      await set.run({ ...shared, add: (one) => samples.push(one), note: (text) => notes.push(text), fail });
+      await set.run({ ...shared, add: (one) => samples.push(one), fail });
     } catch (error) {
       // The other sets are worth having; the end says what went wrong.
       fail(error instanceof Error ? error.message : String(error));
