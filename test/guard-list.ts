@@ -3349,4 +3349,25 @@ export const GUARDS: readonly Guard[] = [
     with: 'new Verifier(root, { ctlogThreshold: 0, tlogThreshold: 0, timestampThreshold: 0 }).verify',
     tests: ['test/trust/keyless.test.ts'],
   },
+  {
+    guard: 'a message for a webhook is sent by one taker at a time',
+    file: 'src/store/webhook-queue.ts',
+    replace: '|| nowMs < row.held_until_ms',
+    with: '',
+    tests: ['test/store/contracts.test.ts'],
+  },
+  {
+    guard: 'a stampede of refusals is one message',
+    file: 'src/store/webhook-queue.ts',
+    replace: 'if (once && !(await mayBeSaid(sql, once, nowMs))) return false;',
+    with: '',
+    tests: ['test/webhooks/collector.test.ts'],
+  },
+  {
+    guard: 'a message that a receiver refuses blocks nothing behind it for ever',
+    file: 'src/webhooks/sender.ts',
+    replace: 'isRefused(error) ? tries >= REFUSED_TRIES_MAX :',
+    with: '',
+    tests: ['test/webhooks/delivery.test.ts'],
+  },
 ];

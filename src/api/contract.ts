@@ -515,6 +515,32 @@ export const statusShape = z.object({
     z.object({ prefix: z.string(), kind: z.string(), isHealthy: z.boolean(), note: z.string() }),
   ),
 });
+export const webhookName = z.strictObject({ name: z.string().min(1).max(63) });
+export const webhookListShape = z.object({
+  webhooks: z.array(
+    z.object({
+      name: z.string(),
+      host: z.string(),
+      events: z.array(z.string()),
+      repositories: z.string(),
+      isHealthy: z.boolean().meta({ description: 'Whether its last try succeeded' }),
+      waiting: z.number(),
+      dead: z.number().meta({ description: 'Messages that were given up' }),
+      lastError: z.string().optional(),
+      lastSentAt: instant.optional(),
+      lastDead: z.array(
+        z.object({
+          id: z.string(),
+          event: z.string(),
+          queuedAt: instant,
+          attempts: z.number(),
+          reason: z.string(),
+        }),
+      ),
+    }),
+  ),
+});
+export const webhookTestShape = z.object({ isTaken: z.boolean(), reason: z.string().optional() });
 export const meShape = z.object({
   kind: z.string(),
   name: z.string(),

@@ -3,4 +3,13 @@
  */
 export { createApi } from './api.ts';
 export type { ExplanationShape, GrantShape, HeldShape, ImageShape, UserShape } from './contract.ts';
-export type { ApiOptions, ApiParts, FeedRefresh, LogKeeper, LogState, Registries, Reports } from './parts.ts';
+export type {
+  ApiOptions,
+  ApiParts,
+  FeedRefresh,
+  LogKeeper,
+  LogState,
+  Registries,
+  Reports,
+  WebhookKeeper,
+} from './parts.ts';

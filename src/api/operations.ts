@@ -16,6 +16,7 @@ import { robotOperations } from './operations/robots.ts';
 import { secondFactorOperations } from './operations/second-factor.ts';
 import { tokenOperations } from './operations/tokens.ts';
 import { trialOperations } from './operations/trials.ts';
+import { webhookOperations } from './operations/webhooks.ts';
 
 /** Every call of the administration API, in the order of its documentation. */
 export function allOperations(version: string): readonly Operation[] {
@@ -36,6 +37,7 @@ export function allOperations(version: string): readonly Operation[] {
     ...trialOperations,
     ...exceptionOperations,
     ...recordOperations(),
+    ...webhookOperations,
     ...oversightOperations(version),
   ];
 }

@@ -62,6 +62,7 @@ export interface ApiParts {
   readonly records: RecordIndexReads;
   readonly log: LogKeeper;
   readonly feeds: FeedRefresh;
+  readonly webhooks: WebhookKeeper;
   readonly audit: Audit;
   readonly registries: Registries;
   readonly imports: Imports;
@@ -101,6 +102,35 @@ export interface LogKeeper {
 export interface FeedRefresh {
   /** Resolves when each of them was looked at; what went wrong is kept beside it. */
   refreshAll(): Promise<void>;
+}
+
+/** Port: who is told of events, in the housekeeping process. */
+export interface WebhookKeeper {
+  states(): Promise<
+    readonly {
+      readonly name: string;
+      readonly host: string;
+      readonly events: readonly string[];
+      readonly repositories: string;
+      readonly isHealthy: boolean;
+      readonly waiting: number;
+      readonly dead: number;
+      readonly lastError?: string;
+      readonly lastSentAt?: string;
+      readonly lastDead: readonly {
+        readonly id: string;
+        readonly event: string;
+        readonly queuedAt: string;
+        readonly attempts: number;
+        readonly reason: string;
+      }[];
+    }[]
+  >;
+  test(
+    name: string,
+  ): Promise<
+    { readonly outcome: 'taken' | 'unknown' } | { readonly outcome: 'failed'; readonly reason: string }
+  >;
 }
 
 /** Port: what the API asks of the registries behind the gateway. */

@@ -1,5 +1,5 @@
 import { rmSync } from 'node:fs';
-import type { FeedRefresh, LogKeeper } from '../api/index.ts';
+import type { FeedRefresh, LogKeeper, WebhookKeeper } from '../api/index.ts';
 import {
   type AuditWriter,
   loadOrCreateLogKey,
@@ -51,6 +51,7 @@ import { openMemory } from './open-memory.ts';
 import { openReplicas } from './open-replicas.ts';
 import { openScanners } from './open-scanners.ts';
 import { openSources } from './open-sources.ts';
+import { createWebhookKeeper, openNodeWebhooks } from './open-webhooks.ts';
 import { type Paths, pathsOf } from './paths.ts';
 import { probeUpstreams } from './probe-upstreams.ts';
 import { createScanContent } from './scan-content.ts';
@@ -146,10 +147,11 @@ export async function openHouse(
   const attempts = createAttempts(attemptOptions(config), base);
   const traffic = createTrafficCounts(base);
   const hub = createMetricsHub(base.clock);
+  const webhooks = createWebhookKeeper();
   const feeds = openFeeds(config, { ...base, store });
   const server = await serveRpc(
     { socketPath: paths.houseSocket, isWhole: line.isWhole },
-    rpcParts(store, { scans: runner.runner.requests, attempts, traffic, hub, log, feeds }),
+    rpcParts(store, { scans: runner.runner.requests, attempts, traffic, hub, log, feeds, webhooks }),
     base,
   );
   closing.defer(() => server.close());
@@ -184,6 +186,7 @@ export async function openHouse(
       records: store.recordIndex,
       log,
       feeds,
+      webhooks,
       attempts,
       scans: runner.runner.requests,
       memory: memory?.verdicts,
@@ -197,6 +200,12 @@ export async function openHouse(
     },
   );
   closing.defer(() => surfaces.close());
+  const told = openNodeWebhooks(
+    { config, paths, isServer },
+    { ...base, store, sequencer, changes, metrics, verdicts: surfaces.verdicts },
+  );
+  closing.defer(() => told.close());
+  webhooks.connect(told);
   scanTokens.connect({ tokens: surfaces.tokens, accounts: store.accounts });
   if (isServer) {
     closing.defer(changes.onChange(({ topic }) => topic === 'facts' && runner.runner.heard()));
@@ -349,9 +358,10 @@ function rpcParts(
     readonly hub: MetricsHub;
     readonly log: LogKeeper;
     readonly feeds: FeedRefresh;
+    readonly webhooks: WebhookKeeper;
   },
 ): RpcParts {
-  const { scans, attempts, traffic, hub, log, feeds } = parts;
+  const { scans, attempts, traffic, hub, log, feeds, webhooks } = parts;
   const { search, count } = store.recordIndex;
   return {
     accounts: store.accounts,
@@ -364,6 +374,7 @@ function rpcParts(
     // What reads only: nothing that a gateway worker says changes the index.
     records: { search, count },
     feeds: { refreshAll: feeds.refreshAll },
+    webhooks,
     metrics: { report: hub.report },
   };
 }

@@ -1,7 +1,13 @@
 import { hash } from 'node:crypto';
 import { statfs } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type ApiParts, createApi, type FeedRefresh, type LogKeeper } from '../api/index.ts';
+import {
+  type ApiParts,
+  createApi,
+  type FeedRefresh,
+  type LogKeeper,
+  type WebhookKeeper,
+} from '../api/index.ts';
 import type { AuditWriter, RecordIndexReads } from '../audit/index.ts';
 import {
   type AccountReads,
@@ -50,6 +56,7 @@ import {
   type ManifestReads,
   type ScanRequests,
   type VerdictMemory,
+  type Verdicts,
 } from '../verdicts/index.ts';
 import { createFetchDocument } from './fetch-document.ts';
 import { measuredVerdicts } from './measured.ts';
@@ -73,6 +80,7 @@ export interface SurfaceParts {
   readonly records: RecordIndexReads;
   readonly log: LogKeeper;
   readonly feeds: FeedRefresh;
+  readonly webhooks: WebhookKeeper;
   readonly attempts: Attempts;
   readonly scans: ScanRequests;
   readonly memory: VerdictMemory | undefined;
@@ -96,6 +104,7 @@ export interface SurfaceParts {
 export interface Surfaces {
   readonly gateway: Gateway;
   readonly tokens: TokenIssuer;
+  readonly verdicts: Pick<Verdicts, 'peek'>;
   /** @param fixed the identity of everyone who comes this way (the Unix socket); absent: each proves its own. */
   api(fixed?: Identity): (request: IncomingMessage, response: ServerResponse) => void;
   /**
@@ -253,6 +262,7 @@ export function createSurfaces(
       vouchers.replaceTrust(readTrust(trust));
       signers = trustedNames(trust);
     },
+    verdicts: known,
     close() {
       prefetch.close();
       tags.close();

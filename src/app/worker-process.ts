@@ -1,4 +1,4 @@
-import type { FeedRefresh, LogKeeper } from '../api/index.ts';
+import type { FeedRefresh, LogKeeper, WebhookKeeper } from '../api/index.ts';
 import { openAuditWriter, type RecordIndexReads } from '../audit/index.ts';
 import type { AccountWrites } from '../auth/index.ts';
 import { isErrorWithCode, StartError, systemClock, systemRandom } from '../base/index.ts';
@@ -100,6 +100,7 @@ await runChild(async ({ config, version, name }, closing) => {
       records: { ...reads.recordIndex, search: searches.search, count: searches.count },
       log: remotePart<LogKeeper>(rpc, 'log'),
       feeds: remotePart<FeedRefresh>(rpc, 'feeds', { timeoutMs: FEEDS_MS_MAX }),
+      webhooks: remotePart<WebhookKeeper>(rpc, 'webhooks'),
       memory: memory?.verdicts,
       sessionKey: await readSharedKey(paths.sessionKey),
       secretsKey: await readSharedKey(paths.secretsKey),

@@ -14,6 +14,7 @@ import { addScanCommands } from './commands/scans.ts';
 import { addServiceCommands } from './commands/service.ts';
 import { addSignInCommands } from './commands/sign-in.ts';
 import { addTokenCommands } from './commands/tokens.ts';
+import { addWebhookCommands } from './commands/webhooks.ts';
 import { addCompletionCommand } from './completion.ts';
 import type { CommandContext } from './session.ts';
 
@@ -52,6 +53,7 @@ export function createProgram(version: string, context: CommandContext): Command
   addAccessCommands(program, context);
   addImageCommands(program, context);
   addScanCommands(program, context);
+  addWebhookCommands(program, context);
   addRegistryCommands(program, context);
   addPolicyCommands(program, context);
   addExceptionCommands(program, context);

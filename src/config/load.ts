@@ -17,6 +17,7 @@ import { createSecrets, exclusive, type Problem } from './secrets.ts';
 import { printPath, readPath, Tree } from './tree.ts';
 import { type TrustConfig, toTrust, trustedNames, trustProblems } from './trust.ts';
 import { toUpstream, type UpstreamConfig, upstreamProblems } from './upstreams.ts';
+import { toWebhook, type WebhookConfig, webhookProblems } from './webhooks.ts';
 import { toWitness, type WitnessConfig, witnessProblems } from './witnesses.ts';
 import { readYaml } from './yaml-file.ts';
 
@@ -60,6 +61,7 @@ export interface Config
     readonly outlets: readonly OutletConfig[];
     readonly witnesses: readonly WitnessConfig[];
   };
+  readonly webhooks: readonly WebhookConfig[];
   readonly scanners: ScannersConfig;
   readonly feeds: FeedsConfig;
   readonly trust: TrustConfig;
@@ -185,6 +187,7 @@ function refuseContradictions(tree: Tree, settings: Settings): void {
     ...redisProblems(settings),
     ...outletProblems(settings.audit.outlets),
     ...witnessProblems(settings.audit.witnesses),
+    ...webhookProblems(settings.webhooks),
     ...settings.upstreams.flatMap((upstream, index) => upstreamProblems(settings, upstream, index)),
     ...ldapProblems(settings),
     ...providerProblems(settings),
@@ -270,6 +273,9 @@ async function toConfig(
         audit.witnesses.map((witness, index) => toWitness(witness, index, secrets, directory)),
       ),
     },
+    webhooks: await Promise.all(
+      settings.webhooks.map((webhook, index) => toWebhook(webhook, index, secrets, directory)),
+    ),
     scanners: await toScanners(settings.scanners, secrets, directory),
     feeds: toFeeds(settings.feeds, directory),
     trust: await toTrust(settings.trust, directory, secrets.where),

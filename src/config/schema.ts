@@ -272,6 +272,57 @@ const outlet = section(
   },
 );
 
+const webhook = section('Who is told of what happens to images: one signed message an event.', {
+  name: requiredSetting({
+    doc: 'Names it in `dockgate webhook list`, and its queue: another name begins with an empty one.',
+    ...text('a-z 0-9 . _ -, at most 63', (value) => /^[a-z0-9][a-z0-9._-]{0,62}$/.test(value)),
+  }),
+  url: requiredSetting({
+    doc: 'Where messages are posted to.',
+    ...text('https://host[:port][/path], without password', (value) =>
+      isServerUrl(value, ['http:', 'https:']),
+    ),
+  }),
+  secret: optionalSetting({
+    doc: 'Shared with the receiver: `whsec_` and base64, or a text, of at least 24 letters; several, separated by blanks, while one takes the place of another.',
+    ...secret,
+  }),
+  secretFile: fileOf('secret'),
+  authorization: optionalSetting({ doc: 'The Authorization header, such as `Bearer …`.', ...secret }),
+  authorizationFile: fileOf('authorization'),
+  caFile: optionalSetting({
+    doc: "Certificates (PEM) that are trusted for it in place of the system's.",
+    ...path,
+  }),
+  privateAddresses: setting({
+    doc: 'On, it may be http and have an address inside our networks.',
+    ...flag(),
+    default: false,
+  }),
+  events: setting({
+    doc: 'Of these only.',
+    ...texts('image.blocked, image.scanned or vulnerability.found', (value) =>
+      ['image.blocked', 'image.scanned', 'vulnerability.found'].includes(value),
+    ),
+    default: ['image.blocked', 'image.scanned', 'vulnerability.found'],
+  }),
+  repositories: setting({
+    doc: 'Of these repositories only, as in a grant: `team/**,!team/lab/**`.',
+    ...text('a pattern such as team/**', (value) => parsePattern(value).ok),
+    default: '**',
+  }),
+  retryFor: setting({
+    doc: 'A message without answer is tried for so long, then given up; one that is refused (4xx), five times.',
+    ...duration(MINUTE_MS, 30 * DAY_MS),
+    default: '1d',
+  }),
+  sameFor: setting({
+    doc: 'The same image refused to the same principal for the same reason is told of once in this time.',
+    ...duration(0, 7 * DAY_MS),
+    default: '15m',
+  }),
+});
+
 const witness = section(
   'A place that keeps checkpoints of the access log: with them a rewritten log is found, whoever holds its key.',
   {
@@ -733,6 +784,7 @@ export const schema = section('', {
       witness,
     ),
   }),
+  webhooks: list('Who is told of what happens to images.', webhook),
   scanners: section('What looks into images.', {
     inspector: section('The built-in scanner for secrets and misconfiguration.', {
       enabled: setting({

@@ -1,3 +1,4 @@
+import type { LookupFunction } from 'node:net';
 import { Agent, request } from 'undici';
 import { MiB } from '../base/index.ts';
 
@@ -10,6 +11,8 @@ export interface PostTarget {
   readonly authorization?: string;
   /** PEM of the CA to trust in place of the system's. */
   readonly ca?: string;
+  /** In place of the system's resolver: one that refuses what must not be reached. */
+  readonly lookup?: LookupFunction;
 }
 
 /** A receiver answered, and not with 2xx. */
@@ -40,9 +43,9 @@ export interface Poster {
   close(): Promise<void>;
 }
 
-export function createPoster({ url, authorization, ca }: PostTarget): Poster {
+export function createPoster({ url, authorization, ca, lookup }: PostTarget): Poster {
   const agent = new Agent({
-    ...(ca === undefined ? {} : { connect: { ca } }),
+    connect: { ...(ca === undefined ? {} : { ca }), ...(lookup === undefined ? {} : { lookup }) },
     pipelining: 1,
     connections: 1,
   });

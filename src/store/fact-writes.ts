@@ -9,6 +9,7 @@ import { inChunks } from './rows.ts';
 import { saveSbom } from './sboms.ts';
 import type { MainSql, MainTables } from './tables.ts';
 import type { Changed, Write } from './transactions.ts';
+import { noteScan } from './webhook-news.ts';
 
 /** What only the process that reads the configuration does. */
 export interface ConfigPolicyWrites {
@@ -16,11 +17,19 @@ export interface ConfigPolicyWrites {
   replaceConfigPolicies(policies: readonly Policy[]): Promise<void>;
 }
 
-export function createFactWrites(write: Write<MainTables>, clock: Clock): FactWrites & ConfigPolicyWrites {
+export function createFactWrites(
+  write: Write<MainTables>,
+  clock: Clock,
+  { notesScans = false }: { readonly notesScans?: boolean } = {},
+): FactWrites & ConfigPolicyWrites {
   return {
     seeDigest: (digest, kind, firstSeenAtMs) =>
       write((sql, changed) => seeDigest(sql, { digest, kind, firstSeenAtMs }, changed)),
-    saveReport: (report) => write((sql, changed) => saveReport(sql, report, changed)),
+    saveReport: (report) =>
+      write(async (sql, changed) => {
+        await saveReport(sql, report, changed);
+        if (notesScans) await noteScan(sql, report);
+      }),
     putPolicy: (policy, owner, author = owner) =>
       write((sql, changed) => putPolicy(sql, policy, { owner, author, atMs: clock.nowMs() }, changed)),
     removePolicy: (name, author = 'api') =>

@@ -4,6 +4,7 @@ import type { AccountReads, AccountWrites } from '../auth/index.ts';
 import type { Change, Clock, Logger, Random } from '../base/index.ts';
 import type { Inventory, LinkReads, LinkWrites, Quotas } from '../content/index.ts';
 import type { FactReads, FactWrites, FeedWrites, ManifestReads, ScanJobs } from '../verdicts/index.ts';
+import type { WebhookQueue } from '../webhooks/index.ts';
 import { createAccountReads } from './account-reads.ts';
 import { createAccountWrites } from './account-writes.ts';
 import { createFactReads } from './fact-reads.ts';
@@ -28,6 +29,7 @@ import { openForReading, openForWriting } from './sqlite/open-file.ts';
 import { AUDIT_INDEX, type DatabaseKind, MAIN, SCANS } from './sqlite/schemas.ts';
 import type { IndexTables, MainTables, ScanTables } from './tables.ts';
 import { createWrite } from './transactions.ts';
+import { createWebhookQueue } from './webhook-queue.ts';
 
 export interface StoreOptions {
   /** The data directory. */
@@ -38,6 +40,10 @@ export interface StoreOptions {
   readonly postgres?: PostgresTarget | undefined;
   /** Of the embedded registry; none unless told. */
   readonly quotas?: readonly Quota[];
+  /** Whether webhooks want to hear of scans that end. */
+  readonly notesScans?: boolean;
+  /** Messages that wait for one webhook at most; ten thousand unless told. */
+  readonly webhookMessagesMax?: number;
 }
 
 /** What any process of the node may ask. */
@@ -61,6 +67,7 @@ export interface StoreWrites extends StoreReads {
   readonly facts: FactReads & FactWrites & ConfigPolicyWrites;
   readonly feeds: FeedWrites;
   readonly jobs: ScanJobs;
+  readonly webhooks: WebhookQueue;
   readonly recordIndex: RecordIndexReads & RecordIndexWrites;
   /** Absent on SQLite, which one node has for itself. */
   readonly replicas?: Replicas;
@@ -98,9 +105,10 @@ export async function openStoreWrites(options: StoreOptions, parts: StoreWritesP
       ...reads,
       accounts: { ...reads.accounts, ...createAccountWrites({ ...parts, write }) },
       links: { ...reads.links, ...createLinkWrites(write, options.quotas ?? []) },
-      facts: { ...reads.facts, ...createFactWrites(write, parts.clock) },
+      facts: { ...reads.facts, ...createFactWrites(write, parts.clock, options) },
       feeds: createFeedWrites(write),
       jobs: createScanJobs(writeScans),
+      webhooks: createWebhookQueue(write, options),
       recordIndex: { ...reads.recordIndex, ...createRecordIndexWrites(writeIndex) },
       ...(replicas ? { replicas } : {}),
       close: () => opened.disposeAsync(),

@@ -322,8 +322,52 @@ interface KevEntriesTable {
   due_at_ms: number | null;
 }
 
+interface WebhookMessagesTable {
+  webhook: string;
+  /** Order in which it is sent; of dead ones, in which they were queued. */
+  place: number;
+  id: string;
+  event: string;
+  body: string;
+  queued_at_ms: number;
+  attempts: number;
+  not_before_ms: number;
+  /** 0: nobody holds it. */
+  held_until_ms: number;
+  is_dead: Flag;
+  reason: string | null;
+}
+
+interface WebhookCursorsTable {
+  node: string;
+  next: number;
+}
+
+interface WebhookSaidTable {
+  message_key: string;
+  until_ms: number;
+}
+
+interface WebhookNewsTable {
+  digest: Digest;
+  scanner: string;
+  at_ms: number;
+  status: ScansTable['status'];
+}
+
+interface WebhookAdmittedTable {
+  repository: Repository;
+  digest: Digest;
+  at_ms: number;
+}
+
 /** The main tables: `dockgate.db`, or PostgreSQL. */
 export interface MainTables {
+  webhook_messages: WebhookMessagesTable;
+  webhook_cursors: WebhookCursorsTable;
+  webhook_said: WebhookSaidTable;
+  webhook_news: WebhookNewsTable;
+  webhook_admitted: WebhookAdmittedTable;
   accounts: AccountsTable;
   spent_ids: SpentIdsTable;
   groups: GroupsTable;

@@ -182,6 +182,10 @@ export async function openApiLab(
       content,
       facts: store.facts,
       records: store.recordIndex,
+      webhooks: {
+        states: async () => [],
+        test: async () => ({ outcome: 'taken' as const }),
+      },
       log: {
         state: async () => ({ records: 0, indexed: 0, outlets: [] }),
         reindex: async () => {},

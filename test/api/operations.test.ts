@@ -158,6 +158,8 @@ const EXAMPLES: readonly Example[] = [
     unknown: { path: '/image/sbom?repository=team%2Fapp&reference=2', status: 404 },
   },
   { id: 'scan.status', method: 'get', path: '/scans', status: 200, role: 'admin' },
+  { id: 'webhook.list', method: 'get', path: '/webhooks', status: 200, role: 'admin' },
+  { id: 'webhook.test', method: 'post', path: '/webhooks/chat/test', status: 200, role: 'admin' },
   {
     id: 'image.import.list',
     method: 'get',

@@ -18,7 +18,10 @@ export function openAt(
   clock: Clock = systemClock,
   publish: (changes: readonly Change[]) => Promise<void> = async () => {},
 ): Promise<StoreWrites> {
-  return openStoreWrites({ directory }, { clock, random: systemRandom, logger: silentLogger, publish });
+  return openStoreWrites(
+    { directory, notesScans: true, webhookMessagesMax: 20 },
+    { clock, random: systemRandom, logger: silentLogger, publish },
+  );
 }
 
 /** A store in a directory of its own, which goes when the store is closed. */

@@ -4,6 +4,7 @@ import { feedsContract } from '../contracts/feeds.ts';
 import { jobsContract } from '../contracts/jobs.ts';
 import { linksContract } from '../contracts/links.ts';
 import { recordIndexContract } from '../contracts/record-index.ts';
+import { webhooksContract } from '../contracts/webhooks.ts';
 import { openRemembering, openSqlite } from './bench.ts';
 
 accountsContract('SQLite', openSqlite);
@@ -13,4 +14,5 @@ linksContract('SQLite, as a worker remembers it', openRemembering);
 factsContract('SQLite', openSqlite);
 feedsContract('SQLite', openSqlite);
 jobsContract('SQLite', openSqlite);
+webhooksContract('SQLite', openSqlite);
 recordIndexContract('SQLite', openSqlite);

@@ -18,7 +18,7 @@ export function openReplica(
   publish: (changes: readonly Change[]) => Promise<void> = async () => {},
 ): Promise<StoreWrites> {
   const parts = { clock, random: systemRandom, logger: silentLogger, publish };
-  return openStoreWrites({ directory, postgres }, parts);
+  return openStoreWrites({ directory, postgres, notesScans: true, webhookMessagesMax: 20 }, parts);
 }
 
 /** A store in a database of its own, whose tables are emptied for the next test when it is closed. */

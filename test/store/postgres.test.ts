@@ -3,6 +3,7 @@ import { factsContract } from '../contracts/facts.ts';
 import { feedsContract } from '../contracts/feeds.ts';
 import { jobsContract } from '../contracts/jobs.ts';
 import { linksContract } from '../contracts/links.ts';
+import { webhooksContract } from '../contracts/webhooks.ts';
 import { type PostgresServer, startPostgres } from '../support/postgres.ts';
 import { openPostgresWith } from './postgres-bench.ts';
 
@@ -21,4 +22,5 @@ describe('a store whose main tables are in PostgreSQL', function () {
   factsContract('PostgreSQL', open);
   feedsContract('PostgreSQL', open);
   jobsContract('PostgreSQL', open);
+  webhooksContract('PostgreSQL', open);
 });

@@ -2,6 +2,7 @@ import { FEEDS } from './feed-schema.ts';
 import type { Migration } from './migration.ts';
 import { POLICY_FACTS, WAIVERS_IN_PACKAGES } from './policy-schema.ts';
 import { REPORTS } from './report-schema.ts';
+import { WEBHOOKS } from './webhook-schema.ts';
 
 /**
  * The main tables: `dockgate.db`, or PostgreSQL. Text compares by its bytes (SQLite's `binary`, PostgreSQL's `C`), so keys come in byte order. A step
@@ -287,4 +288,5 @@ export const MAIN_MIGRATIONS: readonly Migration[] = [
   PROGRAM_SIGN_INS,
   WAIVERS_IN_PACKAGES,
   FEEDS,
+  WEBHOOKS,
 ];
