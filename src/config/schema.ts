@@ -300,11 +300,11 @@ const webhook = section('Who is told of what happens to images: one signed messa
     default: false,
   }),
   events: setting({
-    doc: 'Of these only.',
+    doc: 'Of these only; all unless told.',
     ...texts('image.blocked, image.scanned or vulnerability.found', (value) =>
       ['image.blocked', 'image.scanned', 'vulnerability.found'].includes(value),
     ),
-    default: ['image.blocked', 'image.scanned', 'vulnerability.found'],
+    default: [],
   }),
   repositories: setting({
     doc: 'Of these repositories only, as in a grant: `team/**,!team/lab/**`.',

@@ -75,7 +75,9 @@ export async function toWebhook(
       : { ca: await readCertificates(resolve(directory, caFile), secrets.where([...path, 'caFile'])) };
   return {
     ...{ name, url, secrets: keys, repositories, allowsPrivate: privateAddresses },
-    events: WEBHOOK_EVENT_NAMES.filter((event) => webhook.events.includes(event)),
+    events: WEBHOOK_EVENT_NAMES.filter(
+      (event) => webhook.events.length === 0 || webhook.events.includes(event),
+    ),
     ...{ retryForMs: retryFor, sameForMs: sameFor },
     ...(authorization === undefined ? {} : { authorization }),
     ...ca,

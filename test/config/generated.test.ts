@@ -34,6 +34,8 @@ describe('what is printed from the schema', () => {
     const filled = { name: 'siem', kind: 'http', url: 'http://127.0.0.1:5000' };
     for (const outlet of value.audit.outlets) Object.assign(outlet, filled);
     for (const witness of value.audit.witnesses) Object.assign(witness, filled);
+    const hook = { name: 'chat', url: 'https://hooks.test', secret: 'of more than twenty-four letters' };
+    for (const one of value.webhooks) Object.assign(one, hook);
     const adapter = { name: 'far', url: 'http://127.0.0.1:8080/api/v1', robot: 'scanner' };
     for (const one of value.scanners.adapters) Object.assign(one, adapter);
     const result = schema.safeParse(value);
