@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { cpSync, mkdtempSync } from 'node:fs';
+import { cpSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { cleanEnvironment, type Dockgate, startDockgate } from '../support/dockgate.ts';
@@ -16,6 +16,13 @@ const POLICY = `policies:
   - name: signed
     match: ["prod/**"]
     rules: { scanned: { by: [inspector], within: 7d }, signatures: { by: [release, old] } }
+  - name: built
+    match: ["built/**"]
+    rules:
+      scanned: { by: [inspector], within: 7d }
+      attestations:
+        - { type: "https://slsa.dev/provenance/v1", by: [release], builder: ["https://ci.corp/*"], source: ["git+https://git.corp/*"] }
+        - { type: "https://cyclonedx.org/bom", by: [release] }
 `;
 /** Offline: no transparency log, and no service that says which ones there are. */
 const OFFLINE = ['--yes', '--use-signing-config=false', '--tlog-upload=false'];
@@ -69,11 +76,37 @@ describe('cosign', function () {
     });
     assert.equal(signed.code, 0, signed.output);
   };
+  /** In `built/app`, where an attestation of the build and one of what is in it are asked for. */
+  const attest = async (
+    key: string,
+    digest: string,
+    type: string,
+    predicate: object,
+    ...more: readonly string[]
+  ) => {
+    writeFileSync(join(directory, 'predicate.json'), JSON.stringify(predicate));
+    const what = ['--key', `${key}.key`, '--type', type, '--predicate', 'predicate.json'];
+    const attested = await cosign(
+      ['attest', ...what, ...OFFLINE, ...more, `${server.host}/build/app@${digest}`],
+      {
+        COSIGN_REPOSITORY: `${server.host}/built/app`,
+      },
+    );
+    assert.equal(attested.code, 0, attested.output);
+  };
+  const provenance = (builder: string, source = 'git+https://git.corp/app') => ({
+    buildDefinition: {
+      ...{ buildType: 'https://ci.corp/build', externalParameters: { source }, internalParameters: {} },
+      resolvedDependencies: [],
+    },
+    runDetails: { builder: { id: builder }, metadata: { invocationId: '1' } },
+  });
+
   /** What skopeo says when it pulls the image; empty: it came. */
-  async function pull(digest: string): Promise<string> {
+  async function pull(digest: string, repository = 'prod/app'): Promise<string> {
     const target = `dir:${join(directory, `pulled${count++}`)}`;
     const credentials = ['--src-creds', `alice:${PASSWORD}`, '--src-cert-dir', join(directory, 'trusted')];
-    const source = `docker://${server.host}/prod/app@${digest}`;
+    const source = `docker://${server.host}/${repository}@${digest}`;
     const { code, output } = await run('skopeo', ['copy', '--all', ...credentials, source, target]);
     return code === 0 ? '' : output;
   }
@@ -99,6 +132,26 @@ describe('cosign', function () {
       const verify = ['verify', '--key', 'release.pub', '--insecure-ignore-tlog', format];
       const verified = await cosign([...verify, `${server.host}/prod/app@${image.digest}`]);
       assert.equal(verified.code, 0, verified.output);
+    });
+
+    it(`attests the build and the SBOM ${way}, and skopeo gets the image when both are as they are asked for`, async () => {
+      const image = await newImage();
+      for (const repository of ['build/app', 'built/app']) await pusher.push(repository, image);
+      const bom = { bomFormat: 'CycloneDX', specVersion: '1.5', components: [] };
+      await attest('release', image.digest, 'cyclonedx', bom, format);
+      for (const [key, builder, source] of [
+        ['release', 'https://laptop.test/x', undefined],
+        ['release', 'https://ci.corp/runner', 'git+https://evil.test/app'],
+        ['stranger', 'https://ci.corp/runner', undefined],
+      ] as const) {
+        await attest(key, image.digest, 'slsaprovenance1', provenance(builder, source), format);
+        assert.match(
+          await pull(image.digest, 'built/app'),
+          /no attestation https:\/\/slsa.dev\/provenance\/v1 by release/,
+        );
+      }
+      await attest('release', image.digest, 'slsaprovenance1', provenance('https://ci.corp/runner'), format);
+      assert.equal(await pull(image.digest, 'built/app'), '');
     });
 
     it(`signs an index ${way}, which covers its images`, async () => {
