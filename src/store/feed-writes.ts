@@ -1,3 +1,4 @@
+import { setImmediate as others } from 'node:timers/promises';
 import type { FeedName } from '../policy/index.ts';
 import type { FeedContent, FeedEntries, FeedWrites } from '../verdicts/index.ts';
 import { inChunks } from './rows.ts';
@@ -20,6 +21,8 @@ export function createFeedWrites(write: Write<MainTables>): FeedWrites {
         for (const piece of pieces) {
           await write((sql) => insertPiece(sql, name, generation, piece));
           entries += piece.length;
+          // SQLite answers at once: without this nothing else of the process would have its turn before the end.
+          await others();
         }
         await putInForce(write, name, { ...content, entries, generation });
       } finally {
@@ -100,6 +103,7 @@ async function sweep(write: Write<MainTables>, name: FeedName): Promise<void> {
   const table = TABLES[name];
   let swept = SWEPT_ROWS;
   while (swept === SWEPT_ROWS) {
+    await others();
     swept = await write(async (sql) => {
       const old = await sql
         .selectFrom(table)

@@ -63,6 +63,17 @@ export function feedsContract(implementation: string, open: OpenStore): void {
       assert.equal((await told('CVE-2026-1202')).epss, 0.1);
     });
 
+    it('give everything else of the process its turn while they are written', async () => {
+      function* pieces() {
+        for (let at = 0; at < 3; at++) yield [{ ...SCORE, cve: `CVE-2026-${at}` }];
+      }
+      const turn = new Promise((resolve) => setImmediate(resolve));
+      const writing = feeds().replaceFeed('epss', CONTENT, pieces());
+      const isFirst = Promise.race([turn.then(() => true), writing.then(() => false)]);
+      assert.equal(await isFirst, true);
+      await writing;
+    });
+
     it('stay as they were when a piece of a new one cannot be had, and the next one is whole', async () => {
       await feeds().replaceFeed('epss', CONTENT, [[SCORE]]);
       function* broken() {
