@@ -1869,7 +1869,6 @@ export const GUARDS: readonly Guard[] = [
     replace: 'if (holders.length > 0) flaws.push',
     with: 'if (holders.length < 0) flaws.push',
     tests: ['test/product/registry.test.ts'],
-    title: 'the same without a server: what was removed is missing until it is pushed again',
   },
   {
     guard: 'H-12: a CONNECT does not hold its connection for ever',
