@@ -465,6 +465,29 @@ export function factsContract(implementation: string, open: OpenStore): void {
         assert.equal((await list(1)).length, 1);
         assert.deepEqual(await facts().listScannedBefore("' or 1=1 --", 300, 10), []);
       });
+
+      it('counts what a scanner scanned, and names what it scanned with another version, of all or of some', async () => {
+        const scannedWith = async (name: string, version: string, atMs: number) => {
+          await see(name);
+          await link(name, [`layer of ${name}`]);
+          const scan = { by: 'inspector', atMs, version, status: 'done' } as const;
+          await facts().saveReport(report(name, [], { scan }));
+        };
+        await scannedWith('first', '1', 10);
+        await scannedWith('second', '1', 20);
+        await scannedWith('third', '2', 30);
+        assert.deepEqual(await facts().countScanned('inspector', '2'), { scanned: 3, outdated: 2 });
+        assert.deepEqual(await facts().countScanned('grype', '2'), { scanned: 0, outdated: 0 });
+        const other = async (asked: { readonly among?: readonly ReturnType<typeof digestOf>[] }) =>
+          (await facts().listScannedByOther('inspector', '2', { ...asked, limit: 10 }))
+            .map(({ digest }) => digest)
+            .toSorted();
+        assert.deepEqual(await other({}), [digestOf('first'), digestOf('second')].toSorted());
+        assert.deepEqual(await other({ among: [digestOf('second'), digestOf('third')] }), [
+          digestOf('second'),
+        ]);
+        assert.deepEqual(await other({ among: [] }), []);
+      });
     });
 
     describe('a write', () => {
