@@ -1,48 +1,34 @@
 /**
  * How long the next write waits for more records. A write costs the same for one record as for a hundred, most of all
- * where it waits for the disk, so under load it is worth a moment to let those come that will come anyway.
+ * where it is a write to the disk, so under load it is worth letting those come that are coming anyway.
  */
 export interface Gathering {
   /** Resolves when the records at hand should be written. */
   wait(): Promise<void>;
-  /** One more record waits. */
-  came(): void;
   /** A write has ended. */
   wrote(count: number): void;
 }
 
-/** Fewer at once are no load: nobody waits for anybody. */
-const CROWD_MIN = 4;
-
 /**
- * Whoever is answered now often asks again at once. So after a write as many are expected as had asked at its end: those
- * that it answered, and those that waited. Who is alone is written at the end of the turn of the event loop.
+ * Waits for the rest of the turn of the event loop, whichever connections it serves, and on for as long as each further
+ * turn brings more: up to as many as the last write answered and found waiting, since whoever is answered now often asks
+ * again at once. No time is waited for: that cost more than it gathered.
  *
- * @param waitMsMax milliseconds that are waited for those expected; 0: only for the rest of the turn.
+ * @param turnsMax turns of the event loop, at least 1.
  * @param waiting how many records wait now.
  */
-export function createGathering(waitMsMax: number, waiting: () => number): Gathering {
+export function createGathering(turnsMax: number, waiting: () => number): Gathering {
   let expected = 0;
-  let go: (() => void) | undefined;
-
   return {
     async wait() {
-      // All that this turn of the event loop brings, whichever connections it comes from.
-      await new Promise((resolve) => {
-        setImmediate(resolve);
-      });
-      if (waitMsMax === 0 || expected < CROWD_MIN || waiting() >= expected) return;
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, waitMsMax);
-        go = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      });
-      go = undefined;
-    },
-    came() {
-      if (waiting() >= expected) go?.();
+      for (let turn = 1; ; turn += 1) {
+        const before = waiting();
+        await new Promise((resolve) => {
+          setImmediate(resolve);
+        });
+        const now = waiting();
+        if (turn >= turnsMax || now === before || now >= expected) return;
+      }
     },
     wrote(count) {
       expected = count + waiting();

@@ -51,8 +51,8 @@ export interface AuditWriter extends Audit {
 }
 
 const BATCH_RECORDS_MAX = 1024;
-/** What waits for the disk gathers so many milliseconds before: less than the disk takes. */
-const GATHER_MS: Readonly<Record<Durability, number>> = { disk: 1, os: 0 };
+/** Turns of the event loop in which records gather: a write to the disk costs several times as much. */
+const GATHER_TURNS: Readonly<Record<Durability, number>> = { disk: 20, os: 1 };
 /** How often, in milliseconds, a writer without work looks whether its files are still there. */
 const LOOK_MS = 1000;
 /** So many records of administrators use the reserve before there is room again. */
@@ -126,7 +126,7 @@ class Writer {
       parts.clock,
     );
     this.#waitingMax = options.waitingMax ?? 20_000;
-    this.#gathering = createGathering(GATHER_MS[options.durability], () => this.#queue.length);
+    this.#gathering = createGathering(GATHER_TURNS[options.durability], () => this.#queue.length);
     this.#appender = new Appender(options, start, { ...parts, series, onRested: () => this.#start() });
     const limits = {
       notesPerSecond: options.notesPerSecond ?? 100,
@@ -251,7 +251,6 @@ class Writer {
       this.#system('clock.step', { note: `the wall clock moved by ${Math.round(stepMs)} ms` });
     }
     this.#queue.push(waiting);
-    this.#gathering.came();
     this.#start();
   }
 
