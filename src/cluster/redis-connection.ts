@@ -7,6 +7,8 @@ const REST_MS = SECOND_MS;
 const GRACE_MS = 20;
 /** Unanswered questions in a row after which the connection itself counts as dead. */
 const UNANSWERED_MAX = 3;
+/** Pause before a client that has given up is made to go on. */
+const GO_ON_MS = 100;
 
 /** A connection that costs nothing when Redis is away, slow or hanging. */
 export interface RedisConnection {
@@ -32,6 +34,7 @@ export function connectRedis(
   let restUntilMs = Number.NEGATIVE_INFINITY;
   let unansweredCount = 0;
   let isTold = false;
+  let isClosed = false;
   const backHandlers: (() => void)[] = [];
 
   function back(): void {
@@ -50,6 +53,15 @@ export function connectRedis(
     if (isTold) logger.info('Redis is back');
     isTold = false;
     back();
+  });
+
+  // The client ends itself when its sentinels name a new master while it asks them for one; nobody else ends it.
+  client.on('end', () => {
+    if (isClosed) return;
+    setTimeout(() => {
+      // What it fails of it says by 'error', and by 'end' again.
+      if (!isClosed) client.connect().catch(() => {});
+    }, GO_ON_MS).unref();
   });
 
   function unanswered(): void {
@@ -77,7 +89,10 @@ export function connectRedis(
       }
     },
     onBack: (handler) => void backHandlers.push(handler),
-    close: () => client.disconnect(),
+    close() {
+      isClosed = true;
+      client.disconnect();
+    },
   };
 }
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { type Change, silentLogger, systemClock, systemRandom } from '../../src/base/index.ts';
 import { openRedis, openRedisChanges, type RedisTarget } from '../../src/cluster/index.ts';
+import { connectRedis } from '../../src/cluster/redis-connection.ts';
 import { judge } from '../../src/policy/index.ts';
 import { digestOf, effectiveOf, factsOf, findingOf, policyOf } from '../policy/fixtures.ts';
 import { type RedisGroup, startCluster, startSentinels } from './redis-groups.ts';
@@ -85,6 +86,24 @@ describe('verdicts and changes in groups of Redis servers', function () {
     await until(() => pair.every((one) => one.isReady()));
     await exchange(pair, 'after');
     await tell(pair, 'after');
+  });
+
+  it('go on when the client gave up in the middle of a change of masters, F-07', async () => {
+    const group = await startSentinels();
+    closing.defer(() => group.remove());
+    const { addresses: sentinels, master } = group;
+    const connection = connectRedis({ sentinels, master, commandMsMax: 2000 }, parts);
+    closing.defer(() => connection.close());
+    await until(() => connection.isAvailable());
+    const ended = new Promise((resolve) => connection.client.once('end', resolve));
+    // What the library does to itself where a new master is announced while it asks for one.
+    connection.client.disconnect();
+    await ended;
+    assert.equal(await connection.ask(async () => 'asked'), undefined);
+    await until(() => connection.isAvailable());
+    assert.equal(await connection.ask((client) => client.ping()), 'PONG');
+    connection.close();
+    await until(() => connection.client.status === 'end');
   });
 
   describe('in a cluster', () => {
