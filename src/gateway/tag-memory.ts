@@ -43,7 +43,9 @@ export function createTagMemory({
   function knownOf(repository: Repository): Known {
     const found = repositories.get(repository);
     if (found) return found;
-    const known: Known = { answers: new LRUCache({ max: TAGS_MAX }), flights: new Map() };
+    // By size, not by count: for a count the cache would take the room of all its places at once, in each repository.
+    const answers = new LRUCache<Tag, Answer>({ maxSize: TAGS_MAX, sizeCalculation: () => 1 });
+    const known: Known = { answers, flights: new Map() };
     repositories.set(repository, known);
     return known;
   }
